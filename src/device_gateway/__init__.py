@@ -1,0 +1,1 @@
+"""The data plane: devices, readings, the patient's space, and who may see it."""

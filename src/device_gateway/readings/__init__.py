@@ -1,0 +1,1 @@
+"""Readings: the value type, its identity, storing, reading back."""
