@@ -1,0 +1,1 @@
+"""PostgreSQL: pool, scoping, migrations, what the server can do, and the embedded server."""

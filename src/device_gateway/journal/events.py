@@ -1,0 +1,55 @@
+"""The vocabulary: events are named source:subject:action, and say how many, never which values."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+from uuid import UUID
+
+
+class EventName(StrEnum):
+    """Events of the data plane. The catalogue names its own, in the same grammar."""
+
+    SIGNED_IN = "portal:session:open"
+    SIGN_IN_REFUSED = "portal:session:refuse"
+    SIGNED_OUT = "portal:session:close"
+    PASSWORD_CHANGED = "portal:password:change"  # noqa: S105  # the name of an event
+    CLAIM_CODE_MADE = "portal:claim_code:create"
+    DEVICE_CLAIMED = "device:claim_code:redeem"
+    DEVICE_RELEASED = "portal:device:release"
+    DEVICE_SYNCED = "device:reading:store"
+    READINGS_SEEN = "portal:reading:read"
+    APP_SEARCHED_OBSERVATIONS = "app:observation:search"
+    APP_READ_OBSERVATION = "app:observation:read"
+    APP_SEARCHED_DEVICES = "app:device:search"
+    APP_READ_DEVICE = "app:device:read"
+    APP_REFUSED = "app:request:refuse"
+
+
+ActorKind = Literal["patient", "professional", "app", "device", "system", "reviewer", "vendor", "operator"]
+
+
+@dataclass(frozen=True)
+class Actor:
+    kind: ActorKind
+    id: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """One row to be. `details` may hold codes, names, counts: never a measured value, never a secret.
+
+    space     whose journal; None for what concerns no patient
+    resource  kind of thing, for instance ``Observation`` or ``Device/d.…``
+    quantity  how many of them
+    """
+
+    name: str
+    space: UUID | None
+    actor: Actor
+    outcome: Literal["permit", "deny"] = "permit"
+    reason: str | None = None
+    purpose: str | None = None
+    resource: str | None = None
+    quantity: int | None = None
+    details: dict[str, str | int | list[str]] = field(default_factory=dict)

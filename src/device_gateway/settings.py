@@ -1,0 +1,161 @@
+"""Settings: environment ``DEVICE_GATEWAY_*``, then a TOML file, then what a supervisor left in ``DATA_DIR/runtime.json``.
+
+A bad setting stops the process at the start, with the variable's name and what it accepts.
+"""
+
+import json
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from device_gateway.errors import BadSetting
+
+PREFIX = "DEVICE_GATEWAY_"
+RUNTIME_FILE = "runtime.json"
+
+
+class Settings(BaseSettings):
+    """What a process needs to know. URLs with passwords are never printed whole: see `shown`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    data_dir: Path = Field(Path(".demo"), description="Directory for the embedded database, broker, spool and secrets.")
+    database_url: str = Field("", description="postgresql://… of the server. Roles are assumed with SET ROLE.")
+    database_owner_url: str = Field("", description="postgresql://… for migrations; default: database_url.")
+    database_ingest_url: str = Field("", description="postgresql://… for ingestion; default: database_url.")
+    public_url: str = Field("http://127.0.0.1:8000", description="http(s)://… under which people and apps reach us.")
+    host: str = Field("127.0.0.1", description="Address that `serve` listens on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port that `serve` listens on.")
+    workers: int = Field(1, ge=1, le=64, description="HTTP worker processes of `serve`.")
+    mqtt_url: str = Field("", description="mqtt(s)://user:password@host:port of the broker, for ingestion.")
+    mqtt_public_url: str = Field("", description="mqtt(s)://host:port that devices are told; default: mqtt_url.")
+    mqtt_ca: Path | None = Field(None, description="PEM file of the authority that signed the broker's certificate.")
+    nats_url: str = Field("", description="nats://127.0.0.1:4222 of the embedded broker; empty for any other broker.")
+    nats_secrets: Path | None = Field(None, description="File with the passwords and the account key of that broker.")
+    ingest_slots: int = Field(1, description="Sessions that share the load: 1, 2, 4, 8, 16 … 256.")
+    ingest_batch_rows: int = Field(500, ge=1, le=20_000, description="Readings that are committed together, at most.")
+    ingest_batch_ms: int = Field(5, ge=0, le=10_000, description="Milliseconds to wait for a batch to fill.")
+    ingest_window: int = Field(1000, ge=1, le=60_000, description="Messages taken from the broker, not yet committed.")
+    radio: str = Field("", description="unix:PATH or tcp:HOST:PORT of a virtual radio; empty for the host's Bluetooth.")
+    claim_code_minutes: int = Field(15, ge=1, le=10_080, description="Life of a claim code.")
+    session_hours: int = Field(12, ge=1, le=720, description="Life of a sign-in in the portal.")
+    quarantine_days: int = Field(90, ge=1, le=3650, description="How long raw payloads that failed are kept.")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    @field_validator("database_url", "database_owner_url", "database_ingest_url")
+    @classmethod
+    def _postgresql(cls, value: str) -> str:
+        if value and urlsplit(value).scheme not in ("postgresql", "postgres"):
+            raise ValueError("a URL that begins with postgresql:// is needed")
+        return value
+
+    @field_validator("mqtt_url", "mqtt_public_url")
+    @classmethod
+    def _mqtt(cls, value: str) -> str:
+        if value and urlsplit(value).scheme not in ("mqtt", "mqtts"):
+            raise ValueError("a URL that begins with mqtt:// or mqtts:// is needed")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
+            raise ValueError("an absolute http(s) URL without a path is needed")
+        return value.rstrip("/")
+
+    @field_validator("ingest_slots")
+    @classmethod
+    def _power_of_two(cls, value: int) -> int:
+        if not 1 <= value <= 256 or value & (value - 1):
+            raise ValueError("a power of two from 1 to 256 is needed")
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _level(cls, value: str) -> str:
+        if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise ValueError("one of DEBUG, INFO, WARNING, ERROR is needed")
+        return value.upper()
+
+    @property
+    def owner_url(self) -> str:
+        return self.database_owner_url or self.required("database_url")
+
+    @property
+    def ingest_url(self) -> str:
+        return self.database_ingest_url or self.required("database_url")
+
+    @property
+    def fhir_url(self) -> str:
+        return f"{self.public_url}/fhir"
+
+    def required(self, name: str) -> str:
+        """The setting `name`, or BadSetting that names the variable."""
+        value = getattr(self, name)
+        if not value:
+            raise BadSetting(
+                f"{PREFIX}{name.upper()} is not set, and {self.data_dir / RUNTIME_FILE} does not give it: "
+                f"{Settings.model_fields[name].description}"
+            )
+        return str(value)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+
+def load_settings(data_dir: Path | None = None, file: Path | None = None) -> Settings:
+    """Environment over `file` (TOML) over ``DATA_DIR/runtime.json`` over defaults. Raises BadSetting."""
+    values: dict[str, Any] = {}  # Any: TOML and JSON values, validated by pydantic below
+    if file is not None:
+        try:
+            values = tomllib.loads(file.read_text("utf-8"))
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            raise BadSetting(f"{file}: {error}") from error
+        if unknown := set(values) - set(Settings.model_fields):
+            raise BadSetting(f"{file}: unknown settings {', '.join(sorted(unknown))}")
+    if data_dir is not None:
+        values["data_dir"] = data_dir
+    directory = Path(os.environ.get(f"{PREFIX}DATA_DIR") or values.get("data_dir") or ".demo")
+    try:
+        return Settings(**(_runtime(directory) | values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        accepts = Settings.model_fields[name].description if name in Settings.model_fields else ""
+        raise BadSetting(f"{PREFIX}{name.upper()}: {first['msg']}. Accepts: {accepts}") from error
+
+
+def _runtime(directory: Path) -> dict[str, Any]:
+    path = directory / RUNTIME_FILE
+    if not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadSetting(f"{path}: {error}") from error
+    return {name: value for name, value in found.items() if name in Settings.model_fields}
+
+
+def shown(settings: Settings) -> list[tuple[str, str, str]]:
+    """(variable, value with passwords hidden, what it accepts) for each setting."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        text = str(getattr(settings, name) if getattr(settings, name) is not None else "")
+        if password := urlsplit(text).password if "://" in text else None:
+            text = text.replace(f":{password}@", ":***@")
+        rows.append((f"{PREFIX}{name.upper()}", text, field.description or ""))
+    return rows
