@@ -96,3 +96,14 @@ class Decoded(msgspec.Struct, frozen=True):
     battery_percent: Mapping[str, int] = {}
 
 
+
+
+class Model(msgspec.Struct, frozen=True):
+    """A kind of thing that an adapter supports and a patient can pair.
+
+    kind  "device" sends for itself (or through a hub or edge), "hub" carries devices of another product, "edge" is ours
+    """
+
+    key: str
+    kind: Literal["device", "hub", "edge"]
+    name: str
