@@ -1,0 +1,1 @@
+"""From a broker's message to committed readings: decode ▸ locate ▸ place ▸ put ▸ answer."""

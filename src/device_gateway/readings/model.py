@@ -9,16 +9,17 @@ from __future__ import annotations  # msgspec resolves the hints; keeps unions o
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 Status = Literal["final", "preliminary"]
 
 ContextValue = str | int | bool
+SequenceNumber = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]  # the column is an int8
 
 
-class Reading(msgspec.Struct, frozen=True, omit_defaults=True):
+class Reading(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):  # no cycles: values come from JSON or bytes
     """One measured value, as the device gave it.
 
     metric      key in `device_gateway.metrics`, for instance ``body-weight``
@@ -39,7 +40,7 @@ class Reading(msgspec.Struct, frozen=True, omit_defaults=True):
     value: str | None = None
     components: dict[str, str] | None = None
     device: str | None = None
-    seq: int = 0
+    seq: SequenceNumber = 0
     context: dict[str, ContextValue] | None = None
     status: Status = "final"
 

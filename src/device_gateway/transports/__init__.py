@@ -1,0 +1,1 @@
+"""How bytes travel: MQTT, Bluetooth LE, and the spool in between."""

@@ -81,7 +81,8 @@ BEGIN
   RETURN QUERY SELECT found_id, code.space_id;
 END $$;
 
--- Ends the holding, and what the device could sign in with; its history stays. Returns whether there was one.
+-- Ends the holding, and what the device could sign in with; its history stays. The way through a hub or edge stays too:
+-- what they still hold from the time of the holding must arrive. Returns whether there was a holding.
 CREATE FUNCTION gateway.device_release(p_device uuid) RETURNS boolean
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = gateway, public, pg_temp AS $$
 DECLARE released boolean;
@@ -89,7 +90,7 @@ BEGIN
   UPDATE device_holding h SET during = tstzrange(lower(h.during), greatest(now(), lower(h.during) + interval '1 microsecond'))
     WHERE h.device_id = p_device AND h.space_id = app_space() AND upper_inf(h.during) RETURNING true INTO released;
   IF released THEN
-    UPDATE device SET credential = NULL, parent_id = NULL, credential_version = credential_version + 1 WHERE id = p_device;
+    UPDATE device SET credential = NULL, credential_version = credential_version + 1 WHERE id = p_device;
   END IF;
   RETURN coalesce(released, false);
 END $$;
@@ -112,7 +113,8 @@ CREATE TABLE gateway.device_clock (
   shift_s int NOT NULL,                         -- seconds: device wall clock minus UTC
   utc_offset_min int2 NOT NULL,                 -- the patient's offset while the segment lasts
   measured_at timestamptz,                      -- NULL: assumed from the zone of the space, never measured
-  PRIMARY KEY (device_id, from_seq, from_raw));
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY);
+CREATE INDEX ON gateway.device_clock (device_id, id);
 -- The newest record that went through the last segment: what comes after it may use a new one.
 CREATE TABLE gateway.device_clock_used (
   device_id uuid PRIMARY KEY REFERENCES gateway.device, last_seq bigint NOT NULL, last_raw timestamp NOT NULL);

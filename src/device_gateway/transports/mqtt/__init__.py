@@ -1,0 +1,1 @@
+"""MQTT through paho: a consumer that acknowledges when it is told to."""

@@ -1,0 +1,240 @@
+"""A batch of messages, from bytes to COMMIT: the steps in their order.
+
+    read      bytes ▸ readings, by the dialect of the topic
+    locate    senders and names ▸ devices, holdings, clocks
+    place     readings ▸ rows, inbox entries, rejections
+    put       one transaction: readings, inbox, clocks, quarantine, activity, journal
+    answer    an outcome message for each sender that waits for one
+
+Nothing is acknowledged before `commit` returns. When it raises, nothing was written.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from uuid import UUID
+
+import msgspec
+from psycopg import Connection
+
+from device_gateway.database.pool import Row
+from device_gateway.devices.topics import Topic, parse_topic, topic_of
+from device_gateway.ingest import aftermath, quarantine
+from device_gateway.ingest.dialects import dialects
+from device_gateway.ingest.edge_report import EdgeReport
+from device_gateway.ingest.message import Message
+from device_gateway.ingest.placing import Placed, Placer, Unassigned, devices_with_clocks
+from device_gateway.ingest.quarantine import Misfit
+from device_gateway.ingest.registry import KnownDevice, Name, Registry
+from device_gateway.readings.model import (
+    STORED,
+    ClockMeasurement,
+    Corrected,
+    Decoded,
+    Duplicate,
+    Outcome,
+    Rejected,
+    Stored,
+)
+from device_gateway.readings.put import ReadingWriter
+
+FROM_EDGE = "raw"  # the kind of topic on which an edge reports what it could not decode
+NAMES: dict[type[Outcome], str] = {Stored: "stored", Duplicate: "duplicate", Corrected: "corrected", Rejected: "rejected"}
+UNCLAIMED = Rejected("", "no dialect claims this topic: install its adapter, or set the topic that the pairing answer gave")
+
+
+@dataclass
+class Delivery:
+    """One message on its way through the batch."""
+
+    message: Message
+    topic: Topic | None
+    decoded: Decoded | Rejected
+    placed: Placed = field(default_factory=Placed)
+    outcomes: Sequence[Outcome] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to publish after the commit."""
+
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class Result:
+    """`outcomes` counts readings by outcome name, and quarantined payloads under ``quarantined``."""
+
+    answers: list[Answer]
+    outcomes: Counter[str]
+
+
+class OutcomeLine(msgspec.Struct, omit_defaults=True):
+    index: int
+    outcome: str
+    pointer: str | None = None
+    reason: str | None = None
+
+
+class BatchWriter:
+    """Commits batches through one connection (role gateway_ingest)."""
+
+    def __init__(self, connection: Connection[Row], quarantine_days: int) -> None:
+        self._connection = connection
+        self._registry = Registry(connection)
+        self._writer = ReadingWriter(connection)
+        self._days = quarantine_days
+        self._seen = aftermath.LastSeen()
+
+    def commit(self, messages: Sequence[Message]) -> Result:
+        """Everything in `messages` committed: stored, told apart, rejected or in quarantine. Raises psycopg.Error."""
+        now = datetime.now(UTC)
+        deliveries = [read(message) for message in messages]
+        understood = [(d.topic.sender, d.decoded) for d in deliveries if d.topic and isinstance(d.decoded, Decoded)]
+        devices = self._registry.locate(_names(understood))
+        clocks = self._registry.clocks(devices_with_clocks(devices, understood))
+        skews = _compare_clocks(understood, devices, clocks)
+        placer = Placer(self._registry, devices, clocks, now)
+        for delivery in deliveries:
+            if delivery.topic and isinstance(delivery.decoded, Decoded):
+                delivery.placed = placer.place(delivery.topic.sender, delivery.decoded)
+        rows = placer.rows
+        unassigned = [o for d in deliveries for o in d.placed.others.values() if isinstance(o, Unassigned)]
+        result: list[Result] = []
+
+        def then(outcomes: Sequence[Outcome]) -> None:
+            inbox = aftermath.put_in_inbox(self._connection, unassigned)
+            _share_out(deliveries, outcomes, inbox)
+            misfits = [misfit for delivery in deliveries if (misfit := misfit_of(delivery))]
+            quarantine.keep(self._connection, misfits, self._days)
+            aftermath.save_clocks(self._connection, clocks, skews)
+            activity = aftermath.Activity()
+            activity.count_rows(rows, outcomes, self._registry.owners)
+            activity.count_rejections(deliveries, devices)
+            activity.save(self._connection, self._seen)
+            aftermath.save_batteries(self._connection, understood, devices)
+            rejected = sum(len(delivery.placed.others) for delivery in deliveries) - len(inbox)
+            result[:] = [Result(answers_of(deliveries), _tally(outcomes, inbox, rejected, len(misfits)))]
+
+        self._writer.put(rows, then)
+        return result[0]
+
+
+def read(message: Message) -> Delivery:
+    """Bytes ▸ readings, by the dialect of the topic. Never raises for what the bytes are."""
+    topic = parse_topic(message.topic)
+    if topic is None:
+        return Delivery(message, None, UNCLAIMED)
+    if topic.kind == FROM_EDGE:
+        return Delivery(message, topic, EdgeReport.rejection_of(message.payload))
+    dialect = dialects().get(topic.dialect)
+    if dialect is None:
+        return Delivery(message, topic, UNCLAIMED)
+    return Delivery(message, topic, dialect.decode(topic.subtopic, message.payload, message.received_at))
+
+
+def _names(understood: Iterable[tuple[UUID, Decoded]]) -> set[Name]:
+    names: set[Name] = set()
+    for sender, decoded in understood:
+        names.update((sender, name) for name in {r.device for r in decoded.readings if type(r) is not Rejected})  # type: ignore[union-attr]
+        names.update((sender, clock.device) for clock in decoded.clocks)
+        names.update((sender, name) for name in decoded.battery_percent)
+    return names
+
+
+def _compare_clocks(
+    understood: Iterable[tuple[UUID, Decoded]], devices: dict[Name, KnownDevice], clocks: aftermath.Clocks
+) -> dict[UUID, int]:
+    """Take the clock comparisons in; returns the skew of each device that was compared, in seconds."""
+    skews = {}
+    for sender, decoded in understood:
+        for clock in decoded.clocks:
+            device = devices.get((sender, clock.device))
+            if device and _plausible(clock):
+                skews[device.id] = clocks[device.id].measured(clock.raw.replace(tzinfo=None), clock.measured_at)
+    return skews
+
+
+def _plausible(clock: ClockMeasurement) -> bool:
+    return clock.measured_at.tzinfo is not None and clock.raw.year >= 2000
+
+
+def _share_out(deliveries: Iterable[Delivery], outcomes: Sequence[Outcome], inbox: Sequence[Outcome]) -> None:
+    """Give each reading its outcome, in the order in which rows and inbox entries were collected."""
+    of_inbox = iter(inbox)
+    for delivery in deliveries:
+        placed = delivery.placed
+        of_rows = outcomes[placed.start : placed.start + placed.count]
+        if not placed.others:
+            delivery.outcomes = of_rows
+            continue
+        rest = iter(of_rows)
+        delivery.outcomes = [
+            other if isinstance(other := placed.others.get(index), Rejected) else next(rest if other is None else of_inbox)
+            for index in range(placed.count + len(placed.others))
+        ]
+
+
+def misfit_of(delivery: Delivery) -> Misfit | None:
+    """What goes to quarantine: a payload that was not understood, or one of whose readings was rejected."""
+    message, topic = delivery.message, delivery.topic
+    if isinstance(delivery.decoded, Rejected):
+        pointer, reason = delivery.decoded.pointer, delivery.decoded.reason
+    else:
+        rejected = [(index, other) for index, other in delivery.placed.others.items() if isinstance(other, Rejected)]
+        if not rejected:
+            return None
+        index, first = rejected[0]
+        pointer = _pointer(index, first.pointer)
+        reason = first.reason + (f" (and {len(rejected) - 1} more)" if len(rejected) > 1 else "")
+    sender = str(topic.sender) if topic else ""
+    return Misfit(message.topic, sender, topic.dialect if topic else "", message.payload, pointer, reason)
+
+
+def answers_of(deliveries: Iterable[Delivery]) -> list[Answer]:
+    """Outcome messages. A payload that was not understood has no message id that could be answered."""
+    answers = []
+    for delivery in deliveries:
+        topic, decoded = delivery.topic, delivery.decoded
+        if topic is None:
+            continue
+        if isinstance(decoded, Rejected):
+            message_id = EdgeReport.message_id_of(delivery.message.payload) if topic.kind == FROM_EDGE else None
+            lines = msgspec.json.encode([OutcomeLine(0, "rejected", decoded.pointer, decoded.reason)])
+        elif message_id := decoded.message_id:
+            stored = delivery.outcomes.count(STORED) == len(delivery.outcomes)
+            lines = _all_stored(len(delivery.outcomes)) if stored else _lines(delivery.outcomes)
+        if message_id:
+            payload = b'{"message_id":%b,"outcomes":%b}' % (msgspec.json.encode(message_id), lines)
+            answers.append(Answer(topic_of(topic.sender, "outcome"), payload))
+    return answers
+
+
+@lru_cache(maxsize=1024)  # nearly every message is all new, and senders have few message sizes
+def _all_stored(count: int) -> bytes:
+    return _lines([STORED] * count)
+
+
+def _lines(outcomes: Sequence[Outcome]) -> bytes:
+    return msgspec.json.encode([_line(index, outcome) for index, outcome in enumerate(outcomes)])
+
+
+def _line(index: int, outcome: Outcome) -> OutcomeLine:
+    if isinstance(outcome, Rejected):
+        return OutcomeLine(index, "rejected", _pointer(index, outcome.pointer), outcome.reason)
+    return OutcomeLine(index, NAMES[type(outcome)])
+
+
+def _pointer(index: int, pointer: str) -> str:
+    return pointer if pointer.startswith("/readings/") else f"/readings/{index}{pointer}"
+
+
+def _tally(outcomes: Sequence[Outcome], inbox: Sequence[Outcome], rejected: int, quarantined: int) -> Counter[str]:
+    kinds = Counter(map(type, (*outcomes, *inbox)))
+    tally = Counter({name: kinds[kind] for kind, name in NAMES.items()})
+    tally["rejected"] += rejected
+    tally["quarantined"] += quarantined
+    return tally

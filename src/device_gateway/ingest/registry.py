@@ -1,0 +1,127 @@
+"""What ingestion must know of devices: who they are, who held them when, and the series their readings belong to."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from psycopg import Connection
+
+from device_gateway.database.pool import Row
+from device_gateway.devices.clocks import BEFORE_ANYTHING, DeviceClock, Segment
+from device_gateway.readings.put import to_microseconds
+
+# A sender speaks for itself, or for a device that sends through it, named by registry id or by hardware id.
+LOCATE = """
+WITH wanted AS (SELECT DISTINCT * FROM unnest(%b::uuid[], %b::text[]) AS w (sender, name)),
+found AS (
+  SELECT w.sender, w.name, d.id, d.model FROM wanted w JOIN gateway.device d ON d.id = w.sender WHERE w.name IS NULL
+  UNION ALL
+  SELECT w.sender, w.name, d.id, d.model FROM wanted w JOIN gateway.device d ON d.parent_id = w.sender
+    WHERE w.name IN (d.hardware_id, d.id::text)
+  UNION ALL
+  SELECT w.sender, w.name, d.id, d.model FROM wanted w JOIN gateway.device d ON d.id = w.sender WHERE w.name = w.sender::text)
+SELECT f.sender, f.name, f.id, f.model, h.space_id, s.zone, lower(h.during) AS since, upper(h.during) AS until
+FROM found f LEFT JOIN gateway.device_holding h ON h.device_id = f.id LEFT JOIN gateway.space s ON s.id = h.space_id
+ORDER BY f.id, since"""
+
+SERIES = "SELECT id FROM gateway.series WHERE space_id = %s AND metric = %s AND device_id = %s"
+NEW_SERIES = """INSERT INTO gateway.series (space_id, metric, device_id) VALUES (%s, %s, %s)
+  ON CONFLICT (space_id, metric, device_id, source_id) DO NOTHING"""
+
+CLOCKS = """SELECT d.id AS device_id, c.from_seq, c.from_raw, c.shift_s, c.utc_offset_min, c.measured_at, u.last_seq, u.last_raw
+  FROM unnest(%b::uuid[]) AS d (id) LEFT JOIN gateway.device_clock c ON c.device_id = d.id
+  LEFT JOIN gateway.device_clock_used u ON u.device_id = d.id ORDER BY d.id, c.id"""
+
+FOREVER = 2**62  # microseconds: an open end
+REMEMBERED_SERIES = 200_000  # about 40 MB; a series never changes its id, so what is remembered stays true
+
+Name = tuple[UUID, str | None]
+
+
+class Holding(NamedTuple):
+    """Half-open, in microseconds since 2000."""
+
+    since: int
+    until: int
+    space: UUID
+    zone: str
+
+
+@dataclass(frozen=True)
+class KnownDevice:
+    id: UUID
+    model: str
+    holdings: tuple[Holding, ...]
+
+    @property
+    def holder(self) -> UUID | None:
+        """The space that holds it now."""
+        return self.holdings[-1].space if self.holdings and self.holdings[-1].until == FOREVER else None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.holdings[-1].zone if self.holdings else "UTC")
+
+
+class Registry:
+    """Reads through one connection (role gateway_ingest)."""
+
+    def __init__(self, connection: Connection[Row]) -> None:
+        self._connection = connection
+        self._series: dict[tuple[UUID, str, UUID], int] = {}
+        self.owners: dict[int, tuple[UUID, UUID]] = {}  # series ▸ (device, space)
+
+    def locate(self, names: Iterable[Name]) -> dict[Name, KnownDevice]:
+        """The devices that the senders mean. An unknown name is missing. Holdings are read anew each time."""
+        wanted = list(names)
+        if not wanted:
+            return {}
+        rows = self._connection.execute(LOCATE, ([name[0] for name in wanted], [name[1] for name in wanted])).fetchall()
+        found: dict[Name, KnownDevice] = {}
+        for row in rows:
+            known = found.get((row.sender, row.name))
+            holdings = known.holdings if known else ()
+            if row.space_id is not None:
+                since = to_microseconds(row.since) if row.since else -FOREVER
+                until = to_microseconds(row.until) if row.until else FOREVER
+                holdings = (*holdings, Holding(since, until, row.space_id, row.zone))
+            found[row.sender, row.name] = KnownDevice(row.id, row.model, holdings)
+        return found
+
+    def series(self, space: UUID, metric: str, device: UUID) -> int:
+        """The id of the series, made now if it is the first reading of its kind."""
+        key = (space, metric, device)
+        if (known := self._series.get(key)) is not None:
+            return known
+        row = self._connection.execute(SERIES, key).fetchone()
+        if row is None:
+            self._connection.execute(NEW_SERIES, key)
+            row = self._connection.execute(SERIES, key).fetchone()
+        if len(self._series) >= REMEMBERED_SERIES:
+            self._series.clear()
+            self.owners.clear()
+        self._series[key] = row.id
+        self.owners[row.id] = (device, space)
+        return int(row.id)
+
+    def clocks(self, devices: Iterable[UUID]) -> dict[UUID, DeviceClock]:
+        """The clocks of `devices`, also of those that have no segment yet."""
+        clocks: dict[UUID, DeviceClock] = {}
+        wanted = list(devices)
+        if not wanted:
+            return clocks
+        for row in self._connection.execute(CLOCKS, (wanted,)):
+            clock = clocks.setdefault(
+                row.device_id,
+                DeviceClock(
+                    last_seq=-1 if row.last_seq is None else row.last_seq,
+                    last_raw=row.last_raw or BEFORE_ANYTHING,
+                ),
+            )
+            if row.shift_s is not None:
+                clock.segments.append(
+                    Segment(row.from_seq, row.from_raw, row.shift_s, row.utc_offset_min, row.measured_at)
+                )
+        return clocks
