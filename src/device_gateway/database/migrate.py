@@ -67,6 +67,14 @@ def migrate(owner_url: str) -> list[str]:
         return [f"{package}/{file.name}" for package, file in _files() if _apply(connection, package, file)]
 
 
+def pending(connection: Connection) -> list[str]:
+    """Names of the files that this database lacks."""
+    if connection.execute("SELECT to_regclass('gateway.migration')").fetchone() == (None,):
+        return [f"{package}/{file.name}" for package, file in _files()]
+    known = set(connection.execute("SELECT package, name FROM gateway.migration").fetchall())
+    return [f"{package}/{file.name}" for package, file in _files() if (package, file.name) not in known]
+
+
 def _may_create_roles(connection: Connection) -> bool:
     row = connection.execute("SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = session_user").fetchone()
     return bool(row and row[0])

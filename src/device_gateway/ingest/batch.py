@@ -23,7 +23,7 @@ from device_gateway.database.pool import Row
 from device_gateway.devices.topics import Topic, parse_topic, topic_of
 from device_gateway.ingest import aftermath, quarantine
 from device_gateway.ingest.dialects import dialects
-from device_gateway.ingest.edge_report import EdgeReport
+from device_gateway.ingest.edge_report import decode_report, message_id_of
 from device_gateway.ingest.message import Message
 from device_gateway.ingest.placing import Placed, Placer, Unassigned, devices_with_clocks
 from device_gateway.ingest.quarantine import Misfit
@@ -129,7 +129,7 @@ def read(message: Message) -> Delivery:
     if topic is None:
         return Delivery(message, None, UNCLAIMED)
     if topic.kind == FROM_EDGE:
-        return Delivery(message, topic, EdgeReport.rejection_of(message.payload))
+        return Delivery(message, topic, decode_report(message.payload))
     dialect = dialects().get(topic.dialect)
     if dialect is None:
         return Delivery(message, topic, UNCLAIMED)
@@ -202,7 +202,7 @@ def answers_of(deliveries: Iterable[Delivery]) -> list[Answer]:
         if topic is None:
             continue
         if isinstance(decoded, Rejected):
-            message_id = EdgeReport.message_id_of(delivery.message.payload) if topic.kind == FROM_EDGE else None
+            message_id = message_id_of(delivery.message.payload) if topic.kind == FROM_EDGE else None
             lines = msgspec.json.encode([OutcomeLine(0, "rejected", decoded.pointer, decoded.reason)])
         elif message_id := decoded.message_id:
             stored = delivery.outcomes.count(STORED) == len(delivery.outcomes)

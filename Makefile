@@ -1,0 +1,68 @@
+# Device Gateway: everything starts here. Settings: PYTHON, PORT, DATA_DIR.
+PYTHON ?= python3
+PORT ?= 8000
+DATA_DIR ?= .demo
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := src adapters simulators tests benchmarks
+
+.PHONY: help demo setup test test-all lint format bench lock clean
+help:
+	@echo "make demo      install what is locked, start everything, print URLs and accounts (PORT=$(PORT) DATA_DIR=$(DATA_DIR))"
+	@echo "make test      install what the tests need and run them; make test-all adds those that take long"
+	@echo "make lint      formatting, lint, types, import contracts, security lint"
+	@echo "make bench     measure, each figure beside its limit"
+	@echo "make setup     only install;  make lock  renew the lock files"
+
+# The venv is made anew when a lock changes; the package itself is installed from this tree, editable.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed; set PYTHON=…" >&2; exit 69; }
+	@echo "[1/3] Making $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { echo "error: python3-venv is missing (Debian: apt install python3-venv)" >&2; rm -rf $(VENV); exit 69; }
+
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "[2/3] Installing $$(grep -c '^[a-z]' requirements.lock) locked packages"
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.lock
+	@echo "[3/3] Installing device-gateway"
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
+	@echo "Installing what the tests need"
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
+
+setup: $(VENV)/.dev
+
+demo: $(VENV)/.runtime
+	@exec $(BIN)/device-gateway demo --port $(PORT) --data-dir $(DATA_DIR)
+
+test: $(VENV)/.dev
+	@sh tests/install-programs.sh
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(VENV)/.dev
+	@sh tests/install-programs.sh
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --recursive src adapters --configfile pyproject.toml
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks
+
+# No index address and no comment goes into a lock: any mirror that has these hashes will do.
+lock: $(VENV)/.dev
+	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --extra build --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --quiet --extra build --extra dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --constraint requirements.lock --output-file requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) $(DATA_DIR) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

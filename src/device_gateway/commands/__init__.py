@@ -1,0 +1,1 @@
+"""What `device-gateway` can do, a module per subject."""

@@ -1,0 +1,73 @@
+"""`doctor`: what this installation can do, what is wrong with it, and what to do about that."""
+
+from dataclasses import dataclass
+
+import psycopg
+import typer
+
+from device_gateway.commands.options import AsJson, ConfigFile, DataDir, console, print_json, settings_of
+from device_gateway.database.capabilities import capabilities
+from device_gateway.database.migrate import pending
+from device_gateway.ingest.dialects import adapters
+from device_gateway.settings import Settings
+from device_gateway.transports.mqtt.broker_url import parse_broker_url
+from device_gateway.transports.mqtt.check import broker_problem
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`problem` is None where all is well; otherwise it says what to do."""
+
+    part: str
+    state: str
+    problem: str | None = None
+
+
+def doctor(data_dir: DataDir = None, config: ConfigFile = None, as_json: AsJson = False) -> None:
+    """Look at database, broker, radio and adapters. Exit code 1 when something is wrong."""
+    settings = settings_of(data_dir, config)
+    findings = [*_database(settings), _broker(settings), _radio(settings), _adapters()]
+    if as_json:
+        print_json([{"part": f.part, "state": f.state, "problem": f.problem} for f in findings])
+    else:
+        for finding in findings:
+            mark = "[red]✗[/red]" if finding.problem else "[green]✓[/green]"
+            console.print(f"{mark} {finding.part}: {finding.state}" + (f" — {finding.problem}" if finding.problem else ""))
+    if any(finding.problem for finding in findings):
+        raise typer.Exit(1)
+
+
+def _database(settings: Settings) -> list[Finding]:
+    if not settings.database_url:
+        return [Finding("database", "not set", "set DEVICE_GATEWAY_DATABASE_URL, or --data-dir of a running demo")]
+    try:
+        with psycopg.connect(settings.owner_url, autocommit=True, connect_timeout=5) as connection:
+            found = capabilities(connection)
+            waiting = pending(connection)
+    except psycopg.Error as error:
+        return [Finding("database", "unreachable", f"check the URL and the server: {str(error).splitlines()[0]}")]
+    engine = f"TimescaleDB {found.timescaledb}" if found.timescaledb else "plain partitions"
+    findings = [Finding("database", f"PostgreSQL {found.server}, {engine}")]
+    findings += [Finding("capability", reason) for reason in found.refused]
+    if waiting:
+        findings.append(Finding("migrations", f"{len(waiting)} missing", "run device-gateway migrate"))
+    else:
+        findings.append(Finding("migrations", "up to date"))
+    return findings
+
+
+def _broker(settings: Settings) -> Finding:
+    if not settings.mqtt_url:
+        return Finding("broker", "not set", "set DEVICE_GATEWAY_MQTT_URL, or --data-dir of a running demo")
+    url = parse_broker_url(settings.mqtt_url)
+    state = f"{url.host}:{url.port}" + (" (embedded)" if settings.nats_url else "")
+    return Finding("broker", state, broker_problem(url, settings.mqtt_ca))
+
+
+def _radio(settings: Settings) -> Finding:
+    return Finding("radio", f"virtual, {settings.radio}" if settings.radio else "the Bluetooth adapter of this host")
+
+
+def _adapters() -> Finding:
+    keys = sorted(adapter.key for adapter in adapters())
+    return Finding("adapters", ", ".join(keys) or "none", None if keys else "install a package of adapters")

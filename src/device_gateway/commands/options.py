@@ -1,0 +1,32 @@
+"""Options that many commands share, and how they report."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from device_gateway.settings import Settings, load_settings
+
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Directory of the demo or installation, with its runtime.json.")
+]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.", exists=True)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+console = Console()
+errors = Console(stderr=True)
+
+
+def settings_of(data_dir: Path | None, config: Path | None = None) -> Settings:
+    return load_settings(data_dir, config)
+
+
+def print_json(value: Any) -> None:  # Any: whatever a command has to say
+    typer.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+
+
+def announce_ready(process: str) -> None:
+    """One line on stdout, by which a supervisor knows that the process works."""
+    typer.echo(f"ready {process}")
