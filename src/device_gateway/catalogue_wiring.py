@@ -1,0 +1,102 @@
+"""What the catalogue is handed by this product: who is signed in, the journal, and the words for what scopes open."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg import AsyncConnection
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app_catalog import CatalogueEvent, EndedGrant, Scope, Wiring
+from device_gateway.accounts import Account, login_url, signed_in
+from device_gateway.database.pool import AsyncPool, Row
+from device_gateway.journal import Actor, Event, record
+from device_gateway.metrics import METRICS
+from device_gateway.metrics.catalogue import LOINC
+from device_gateway.portal.pages import Pages
+from device_gateway.settings import Settings
+
+EVERYTHING = {"en": "all measurements, now and in the future", "fr": "toutes les mesures, présentes et à venir"}
+DEVICES = {"en": "the devices that measured them", "fr": "les appareils qui les ont faites"}
+CATEGORIES = {
+    "vital-signs": {"en": "vital signs", "fr": "constantes vitales"},
+    "laboratory": {"en": "laboratory values", "fr": "résultats de laboratoire"},
+    "activity": {"en": "physical activity", "fr": "activité physique"},
+    "survey": {"en": "what you report yourself", "fr": "ce que vous déclarez vous-même"},
+}
+
+
+def wiring_of(settings: Settings, pool: AsyncPool, pages: Pages) -> Wiring:
+    """Everything that the catalogue's routes need."""
+
+    async def person(request: Request) -> Account | None:
+        return await signed_in(request)
+
+    def render(request: Request, template: str, context: Mapping[str, Any], /) -> Response:
+        return pages.render(request, template, context)
+
+    return Wiring(
+        pool=pool,
+        issuer=settings.public_url,
+        fhir_url=settings.fhir_url,
+        signed_in=person,
+        login_url=login_url,
+        render=render,
+        language=pages.language,
+        journal=SpaceJournal(),
+        data_plane=MeasurementPlane(),
+        clock=lambda: datetime.now(UTC),
+        value_sets=value_sets(),
+        management_url=f"{settings.public_url}/apps",
+    )
+
+
+def value_sets() -> dict[str, frozenset[str]]:
+    """Names that a scope may use in ``code:in``: each metric by its key."""
+    return {key: frozenset({f"{metric.system}|{metric.code}"}) for key, metric in METRICS.items()}
+
+
+class SpaceJournal:
+    """Writes the catalogue's events into the journal of the space that they concern."""
+
+    async def write(self, connection: AsyncConnection[Row], event: CatalogueEvent) -> None:
+        actor = Actor(event.actor_kind, str(event.actor_id) if event.actor_id else None, event.actor_name)  # type: ignore[arg-type]
+        await record(
+            connection,
+            Event(
+                event.name, event.subject, actor, outcome=event.outcome, reason=event.reason, purpose=event.purpose,
+                resource=event.resource, quantity=event.count, details=dict(event.details),
+            ),
+        )  # fmt: skip
+
+
+class MeasurementPlane:
+    """The data plane, as the catalogue sees it."""
+
+    async def on_revoked(self, connection: AsyncConnection[Row], grant: EndedGrant) -> None:
+        """Nothing outlives a grant: each request asks anew whether it stands."""
+
+    def describe(self, scope: Scope) -> Mapping[str, str]:
+        """The metrics that `scope` opens, by name; in plain words what is wider than a list of them."""
+        if scope.resource_type == "Device":
+            return DEVICES
+        if not scope.constraints:
+            return EVERYTHING
+        names = [
+            words
+            for constraint in scope.constraints
+            for value in constraint.values
+            if (words := _words(constraint.parameter, value))
+        ]
+        return {language: ", ".join(dict.fromkeys(words[language] for words in names)) for language in ("en", "fr")}
+
+
+def _words(parameter: str, value: str) -> Mapping[str, str] | None:
+    system, _, code = value.rpartition("|")
+    if parameter == "category":
+        return CATEGORIES.get(code)
+    if parameter == "code:in" and value in METRICS:
+        return METRICS[value].names
+    found = next((m for m in METRICS.values() if m.code == code and system in ("", LOINC)), None)
+    return found.names if found else {"en": code, "fr": code}

@@ -1,0 +1,40 @@
+"""`device-gateway serve`: uvicorn around the application."""
+
+import os
+import socket
+
+import uvicorn
+
+from device_gateway.app import create_app
+from device_gateway.errors import PortTaken
+from device_gateway.settings import Settings, load_settings
+
+GRACE_S = 10  # seconds for requests in hand when the server is told to stop
+
+
+def application() -> object:
+    """For several worker processes, each of which loads its settings by itself."""
+    return create_app(load_settings())
+
+
+def serve_http(settings: Settings, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT. Raises PortTaken."""
+    options = {
+        "host": host, "port": port, "log_config": None, "access_log": False, "timeout_graceful_shutdown": GRACE_S,
+        "server_header": False, "proxy_headers": False,
+    }  # fmt: skip
+    _check_free(host, port)
+    if settings.workers > 1:
+        os.environ["DEVICE_GATEWAY_DATA_DIR"] = str(settings.data_dir)
+        uvicorn.run("device_gateway.serving:application", factory=True, workers=settings.workers, **options)  # type: ignore[arg-type]
+    else:
+        uvicorn.run(create_app(settings), **options)  # type: ignore[arg-type]  # the values' types differ
+
+
+def _check_free(host: str, port: int) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortTaken(f"Port {port} on {host} is in use; choose another one with --port.") from error
