@@ -1,0 +1,1 @@
+"""Adapters for MQTT: payloads of a dialect in, readings out. No I/O."""

@@ -1,0 +1,1 @@
+"""The MQTT broker: the embedded one, who may connect and what to, and files for Mosquitto."""

@@ -1,0 +1,65 @@
+"""MQTT topics: ``dg/v1/{shard}/{id}/{kind}``, and under ``x/{dialect}`` what a product with its own layout publishes.
+
+`id` is the device, hub or edge that is signed in at the broker. The shard spreads senders over ingest sessions.
+"""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import NamedTuple
+from uuid import UUID
+
+PREFIX = "dg/v1"
+DEVICE_SENDS = ("readings", "raw", "event", "status")
+HUB_SENDS = ("status", "x/#")
+SENT = ("readings", "raw", "event", "status", "x/#")  # everything that ingestion listens to
+RECEIVED = ("outcome", "command")  # what a device, hub or edge is told
+OWN_DIALECT = "own"
+
+
+class Topic(NamedTuple):
+    """A topic that a sender publishes under. `dialect` and `subtopic` are what its adapter is found and called with."""
+
+    shard: str
+    sender: UUID
+    kind: str
+    dialect: str
+    subtopic: str
+
+
+def shard_of(sender: UUID | str) -> str:
+    """Two hex digits: the first byte of SHA-256 of the id in its usual form, lower case with dashes."""
+    return f"{sha256(str(sender).encode()).digest()[0]:02x}"
+
+
+def topic_of(sender: UUID | str, kind: str) -> str:
+    """For instance ``dg/v1/3f/…/readings``; `kind` is one of `SENT` or `RECEIVED`."""
+    return f"{PREFIX}/{shard_of(sender)}/{sender}/{kind}"
+
+
+def hub_topic(hub: UUID | str, dialect: str) -> str:
+    """The base topic to be set in a product that brings its own layout."""
+    return topic_of(hub, f"x/{dialect}")
+
+
+def sent_filters(shards: Sequence[str] = ("+",)) -> list[str]:
+    """Filters for all that is sent under `shards`; all shards by default."""
+    return [f"{PREFIX}/{shard}/+/{kind}" for shard in shards for kind in SENT]
+
+
+def parse_topic(topic: str) -> Topic | None:
+    """The parts of a topic that a sender publishes under; None for any other topic, or a shard not the sender's."""
+    parts = topic.split("/")
+    if len(parts) < 5 or "/".join(parts[:2]) != PREFIX:
+        return None
+    shard, name, kind, rest = parts[2], parts[3], parts[4], parts[5:]
+    try:
+        sender = UUID(name)
+    except ValueError:
+        return None
+    if str(sender) != name or shard_of(sender) != shard:
+        return None
+    if kind == "x":
+        return Topic(shard, sender, kind, rest[0], "/".join(rest[1:])) if rest and rest[0] else None
+    if rest or kind not in DEVICE_SENDS:
+        return None
+    return Topic(shard, sender, kind, OWN_DIALECT, kind)
