@@ -1,0 +1,86 @@
+"""The control plane: apps, their approval, OAuth 2 and the patient's consent. These names are its public face."""
+
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from app_catalog.applications.application import Application, PurposeDraft
+from app_catalog.applications.submission import Submitted, submit_application
+from app_catalog.catalogue.apps import App, Purpose, app_by_id, apps_by_status
+from app_catalog.catalogue.secret import rotate_secret
+from app_catalog.catalogue.status import Status
+from app_catalog.consents.connected import ConnectedApp, GivenPurpose, connected_apps
+from app_catalog.consents.revocation import on_password_changed, revoke_pairing, withdraw_purpose
+from app_catalog.consents.wording import Wording, wording
+from app_catalog.errors import CatalogueError, Fault, NotAllowed, Unacceptable, Unknown, WrongState
+from app_catalog.events import EventName
+from app_catalog.oauth.discovery import smart_configuration
+from app_catalog.oauth.grant import AppGrant, ConsentedPurpose, grant_of_token
+from app_catalog.oauth.housekeeping import sweep
+from app_catalog.review.decision import approve_application, change_status, refuse_application
+from app_catalog.routes import routes
+from app_catalog.scopes.evaluation import ALL, ValueSets, allowed_codes, covers
+from app_catalog.scopes.grammar import Constraint, Scope, Scopes
+from app_catalog.scopes.grammar import parse as parse_scopes
+from app_catalog.vendors.vendor import register_vendor, vendors_of
+from app_catalog.wiring import CatalogueEvent, DataPlane, EndedGrant, Journal, Person, Render, Wiring
+
+MIGRATIONS: Traversable = files(__name__).joinpath("migrations")
+TEMPLATES: Traversable = files(__name__).joinpath("templates")  # for the loader of the host's Jinja environment
+LOCALE: Traversable = files(__name__).joinpath("locale")  # gettext domain "app_catalog"
+
+__all__ = [
+    "ALL",
+    "LOCALE",
+    "MIGRATIONS",
+    "TEMPLATES",
+    "App",
+    "AppGrant",
+    "Application",
+    "CatalogueError",
+    "CatalogueEvent",
+    "ConnectedApp",
+    "ConsentedPurpose",
+    "Constraint",
+    "DataPlane",
+    "EndedGrant",
+    "EventName",
+    "Fault",
+    "GivenPurpose",
+    "Journal",
+    "NotAllowed",
+    "Person",
+    "Purpose",
+    "PurposeDraft",
+    "Render",
+    "Scope",
+    "Scopes",
+    "Status",
+    "Submitted",
+    "Unacceptable",
+    "Unknown",
+    "ValueSets",
+    "Wiring",
+    "Wording",
+    "WrongState",
+    "allowed_codes",
+    "app_by_id",
+    "approve_application",
+    "apps_by_status",
+    "change_status",
+    "connected_apps",
+    "covers",
+    "grant_of_token",
+    "on_password_changed",
+    "parse_scopes",
+    "refuse_application",
+    "register_vendor",
+    "revoke_pairing",
+    "rotate_secret",
+    "routes",
+    "smart_configuration",
+    "submit_application",
+    "sweep",
+    "vendors_of",
+    "withdraw_purpose",
+    "wording",
+]

@@ -1,0 +1,1 @@
+"""What a vendor submits for review: an app's description, its purposes, its redirect URIs."""

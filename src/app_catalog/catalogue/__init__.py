@@ -1,0 +1,1 @@
+"""Approved apps: what they are, which status they have, and the public pages that show them."""

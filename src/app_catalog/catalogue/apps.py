@@ -1,0 +1,132 @@
+"""Apps as approved: reading them, and the values that everything else works with."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from uuid import UUID
+
+from app_catalog.catalogue.status import EFFECTS, Effect, Status
+from app_catalog.scopes.grammar import Scopes, parse
+from app_catalog.scopes.narrowing import union
+from app_catalog.wiring import Connection, Row, Texts
+
+# An app with the description in force: the approved application, or for a candidate its only one.
+_APPS = """SELECT a.id, a.vendor_id, n.name AS vendor_name, a.client_id, a.status, a.secret_hash, a.secret_issued_at,
+    a.created_at, v.id AS application_id, v.name, v.description_fr, v.description_en, v.profile, v.redirect_uris,
+    (SELECT jsonb_agg(to_jsonb(p) ORDER BY p.position) FROM catalogue.purpose p WHERE p.application_id = v.id) AS purposes
+  FROM catalogue.app a JOIN catalogue.vendor n ON n.id = a.vendor_id
+  JOIN catalogue.application v ON v.app_id = a.id AND (a.application_id IS NULL OR a.application_id = v.id)"""
+APP_BY_ID = f"{_APPS} WHERE a.id = %(id)s"
+APP_BY_CLIENT = f"{_APPS} WHERE a.client_id = %(client_id)s AND a.status <> 'CANDIDATE'"
+APPS_BY_STATUS = f"{_APPS} WHERE a.status = ANY(%(statuses)s) ORDER BY lower(v.name), a.id"
+APPS_OF_VENDORS = f"{_APPS} WHERE a.vendor_id = ANY(%(vendors)s) ORDER BY a.created_at DESC, a.id"
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """A reason ("finalité") for which an app wants data. Its texts never change: a new version is a new purpose."""
+
+    id: UUID
+    key: str
+    name: Texts
+    wording: Texts
+    required: bool
+    retention_days: int
+    read_scope: str
+    write_scope: str
+
+    @property
+    def reads(self) -> Scopes:
+        return parse(self.read_scope)
+
+    @property
+    def writes(self) -> Scopes:
+        return parse(self.write_scope)
+
+    @property
+    def scopes(self) -> Scopes:
+        return parse(f"{self.read_scope} {self.write_scope}")
+
+
+@dataclass(frozen=True)
+class App:
+    """An app with its description in force. `secret_hash` is the SHA-256 of its secret, None for a public client."""
+
+    id: UUID
+    vendor_id: UUID
+    vendor_name: str
+    client_id: str
+    status: Status
+    application_id: UUID
+    name: str
+    description: Texts
+    profile: str
+    redirect_uris: tuple[str, ...]
+    purposes: tuple[Purpose, ...]
+    secret_hash: bytes | None
+    secret_issued_at: datetime | None
+    created_at: datetime
+
+    @property
+    def effect(self) -> Effect:
+        return EFFECTS[self.status]
+
+    @cached_property
+    def scopes(self) -> Scopes:
+        """All that the app may ever be granted on resources: the union of its purposes."""
+        return union(purpose.scopes for purpose in self.purposes)
+
+
+async def app_by_id(connection: Connection, app_id: UUID) -> App | None:
+    return _app(await (await connection.execute(APP_BY_ID, {"id": app_id})).fetchone())
+
+
+async def app_by_client(connection: Connection, client_id: str) -> App | None:
+    """The app that a client id names, whatever its status; candidates have none."""
+    return _app(await (await connection.execute(APP_BY_CLIENT, {"client_id": client_id})).fetchone())
+
+
+async def apps_by_status(connection: Connection, statuses: Iterable[Status]) -> list[App]:
+    rows = await (await connection.execute(APPS_BY_STATUS, {"statuses": list(statuses)})).fetchall()
+    return [app for row in rows if (app := _app(row))]
+
+
+async def apps_of_vendors(connection: Connection, vendors: Iterable[UUID]) -> list[App]:
+    rows = await (await connection.execute(APPS_OF_VENDORS, {"vendors": list(vendors)})).fetchall()
+    return [app for row in rows if (app := _app(row))]
+
+
+def purpose_from(columns: dict[str, object]) -> Purpose:
+    """A row of `catalogue.purpose` as JSON."""
+    return Purpose(
+        id=UUID(str(columns["id"])),
+        key=str(columns["key"]),
+        name={"fr": str(columns["name_fr"]), "en": str(columns["name_en"])},
+        wording={"fr": str(columns["wording_fr"]), "en": str(columns["wording_en"])},
+        required=bool(columns["required"]),
+        retention_days=int(str(columns["retention_days"])),
+        read_scope=str(columns["read_scope"]),
+        write_scope=str(columns["write_scope"]),
+    )
+
+
+def _app(row: Row | None) -> App | None:
+    if row is None:
+        return None
+    return App(
+        id=row.id,
+        vendor_id=row.vendor_id,
+        vendor_name=row.vendor_name,
+        client_id=row.client_id,
+        status=Status(row.status),
+        application_id=row.application_id,
+        name=row.name,
+        description={"fr": row.description_fr, "en": row.description_en},
+        profile=row.profile,
+        redirect_uris=tuple(row.redirect_uris),
+        purposes=tuple(purpose_from(columns) for columns in row.purposes or ()),
+        secret_hash=row.secret_hash,
+        secret_issued_at=row.secret_issued_at,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,67 @@
+"""The apps that a patient is connected with, for the patient's own page."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from app_catalog.catalogue.apps import App, Purpose, app_by_id, purpose_from
+from app_catalog.space import space
+from app_catalog.wiring import Connection
+
+# Connected: something is consented to, or a grant is alive (which cannot be without a consent, but would have to be seen).
+CONNECTED = """SELECT p.id, p.app_id, p.created_at, p.answered_at,
+    (SELECT max(t.issued_at) FROM catalogue.token t JOIN catalogue.access_grant g ON g.id = t.grant_id
+      WHERE g.pairing_id = p.id) AS last_token_at,
+    EXISTS (SELECT FROM catalogue.access_grant g JOIN catalogue.token t ON t.grant_id = g.id
+      WHERE g.pairing_id = p.id AND g.revoked_at IS NULL AND t.kind = 'refresh' AND t.used_at IS NULL
+        AND t.revoked_at IS NULL AND t.expires_at > now()) AS stays_connected,
+    (SELECT jsonb_agg(to_jsonb(u) || jsonb_build_object('given_at', c.given_at) ORDER BY u.position)
+      FROM catalogue.consent c JOIN catalogue.purpose u ON u.id = c.purpose_id
+      WHERE c.pairing_id = p.id AND c.withdrawn_at IS NULL) AS consented
+  FROM catalogue.pairing p
+  WHERE p.subject = %(subject)s AND (
+    EXISTS (SELECT FROM catalogue.consent c WHERE c.pairing_id = p.id AND c.withdrawn_at IS NULL)
+    OR EXISTS (SELECT FROM catalogue.access_grant g WHERE g.pairing_id = p.id AND g.revoked_at IS NULL))
+  ORDER BY p.created_at, p.id"""
+
+
+@dataclass(frozen=True)
+class GivenPurpose:
+    """A purpose as the patient agreed to it, and since when."""
+
+    purpose: Purpose
+    given_at: datetime
+
+
+@dataclass(frozen=True)
+class ConnectedApp:
+    """stays_connected: it has a refresh token, and so access while the patient is away."""
+
+    app: App
+    pairing_id: UUID
+    since: datetime
+    answered_at: datetime
+    last_token_at: datetime | None
+    stays_connected: bool
+    purposes: tuple[GivenPurpose, ...]
+
+
+async def connected_apps(connection: Connection, subject: UUID) -> list[ConnectedApp]:
+    """The apps connected with the space `subject`, oldest first; suspended ones too."""
+    async with space(connection, subject):
+        rows = await (await connection.execute(CONNECTED, {"subject": subject})).fetchall()
+        connected = []
+        for row in rows:
+            app = await app_by_id(connection, row.app_id)
+            if app is None:
+                continue
+            given = tuple(
+                GivenPurpose(purpose_from(columns), datetime.fromisoformat(columns["given_at"]))
+                for columns in row.consented or ()
+            )
+            connected.append(
+                ConnectedApp(
+                    app, row.id, row.created_at, row.answered_at, row.last_token_at, row.stays_connected, given
+                )
+            )
+    return connected

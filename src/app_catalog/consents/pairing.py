@@ -1,0 +1,81 @@
+"""Pairing ids, and the consents that hang on one. All of it runs inside `space` of the patient."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from app_catalog.catalogue.apps import App, Purpose
+from app_catalog.consents.wording import wording
+from app_catalog.wiring import Connection, DataPlane, Language
+
+# The update locks the row: two answers for one app and one patient come one after the other.
+PAIR = """INSERT INTO catalogue.pairing (id, app_id, subject, created_at, answered_at) VALUES (%s, %s, %s, %s, %s)
+  ON CONFLICT (app_id, subject) DO UPDATE SET answered_at = excluded.answered_at RETURNING id"""
+FIND_PAIRING = "SELECT id FROM catalogue.pairing WHERE app_id = %s AND subject = %s"
+LOCK_PAIRING = f"{FIND_PAIRING} FOR UPDATE"
+CURRENT_CONSENTS = (
+    "SELECT purpose_id, purpose_key FROM catalogue.consent WHERE pairing_id = %s AND withdrawn_at IS NULL"
+)
+GIVE = """INSERT INTO catalogue.consent (id, pairing_id, subject, purpose_id, purpose_key, shown, given_by, given_at)
+  VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"""
+WITHDRAW = """UPDATE catalogue.consent SET withdrawn_by = %s, withdrawn_at = %s
+  WHERE pairing_id = %s AND withdrawn_at IS NULL AND purpose_key = ANY(%s)"""
+WITHDRAW_ALL = """UPDATE catalogue.consent SET withdrawn_by = %s, withdrawn_at = %s
+  WHERE pairing_id = %s AND withdrawn_at IS NULL"""
+
+
+async def pair(connection: Connection, app_id: UUID, subject: UUID, now: datetime) -> UUID:
+    """The pairing id of a patient and an app: random, and the same for as long as both exist."""
+    row = await (await connection.execute(PAIR, (uuid4(), app_id, subject, now, now))).fetchone()
+    return UUID(str(row.id))
+
+
+async def locked_pairing(connection: Connection, app_id: UUID, subject: UUID) -> UUID | None:
+    """The pairing id, locked until the end of the transaction; None when the two never met."""
+    row = await (await connection.execute(LOCK_PAIRING, (app_id, subject))).fetchone()
+    return row.id if row else None
+
+
+async def consented_keys(connection: Connection, app_id: UUID, subject: UUID) -> frozenset[str]:
+    """Keys of the purposes that the patient agrees to at present."""
+    row = await (await connection.execute(FIND_PAIRING, (app_id, subject))).fetchone()
+    return frozenset() if row is None else frozenset((await current(connection, row.id)).values())
+
+
+async def current(connection: Connection, pairing_id: UUID) -> dict[UUID, str]:
+    """Keys of the purposes consented to at present, by the id of the text that was agreed to."""
+    rows = await (await connection.execute(CURRENT_CONSENTS, (pairing_id,))).fetchall()
+    return {row.purpose_id: row.purpose_key for row in rows}
+
+
+async def give(
+    connection: Connection,
+    pairing_id: UUID,
+    app: App,
+    purposes: Iterable[Purpose],
+    *,
+    subject: UUID,
+    person_id: UUID,
+    language: Language,
+    data_plane: DataPlane,
+    now: datetime,
+) -> list[str]:
+    """Consent to `purposes` with the words shown now; a consent to a former text is closed. Returns the new keys."""
+    known = await current(connection, pairing_id)
+    new = [purpose for purpose in purposes if purpose.id not in known]
+    await withdraw(connection, pairing_id, [purpose.key for purpose in new], person_id=person_id, now=now)
+    for purpose in new:
+        shown = json.dumps(wording(app, purpose, language, data_plane).as_json(), ensure_ascii=False)
+        await connection.execute(GIVE, (uuid4(), pairing_id, subject, purpose.id, purpose.key, shown, person_id, now))
+    return [purpose.key for purpose in new]
+
+
+async def withdraw(connection: Connection, pairing_id: UUID, keys: list[str], *, person_id: UUID, now: datetime) -> int:
+    """Close the consents to the purposes `keys`; returns how many were open."""
+    return (await connection.execute(WITHDRAW, (person_id, now, pairing_id, keys))).rowcount
+
+
+async def withdraw_all(connection: Connection, pairing_id: UUID, *, person_id: UUID, now: datetime) -> int:
+    """Close every consent of a pairing; returns how many were open."""
+    return (await connection.execute(WITHDRAW_ALL, (person_id, now, pairing_id))).rowcount

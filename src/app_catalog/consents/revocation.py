@@ -1,0 +1,180 @@
+"""How it ends: one transaction closes consents and grants, and with the grants every code and token issued from them.
+
+Tokens are not touched: each check joins their grant, so that one issued at the same moment is dead as well.
+"""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from app_catalog.catalogue.apps import App, app_by_id
+from app_catalog.consents.pairing import current, locked_pairing, withdraw, withdraw_all
+from app_catalog.errors import Unknown
+from app_catalog.events import EventName
+from app_catalog.space import space
+from app_catalog.wiring import CatalogueEvent, Connection, DataPlane, EndedGrant, Journal, Person
+
+REVOKE_GRANT = """UPDATE catalogue.access_grant g SET revoked_at = %(now)s, revoked_reason = %(reason)s
+  FROM catalogue.pairing p
+  WHERE g.id = %(grant)s AND p.id = g.pairing_id AND g.revoked_at IS NULL
+  RETURNING g.id, g.pairing_id, p.app_id, g.subject"""
+REVOKE_GRANTS = """UPDATE catalogue.access_grant g SET revoked_at = %(now)s, revoked_reason = %(reason)s
+  FROM catalogue.pairing p
+  WHERE g.pairing_id = %(pairing)s AND p.id = g.pairing_id AND g.revoked_at IS NULL
+  RETURNING g.id, g.pairing_id, p.app_id, g.subject"""
+GRANTS_OF_PERSON = "SELECT subject, grant_id FROM catalogue.grants_of_person(%s)"
+SUBJECTS_OF_APP = "SELECT subject FROM catalogue.subjects_of_app(%s) AS subject"
+
+UNPAIRED = "The patient disconnected the app."
+DEREFERENCED = "The app has left the catalogue."
+PASSWORD_CHANGED = "The password was changed."  # noqa: S105  a reason, not a secret
+
+
+async def revoke_pairing(
+    connection: Connection,
+    subject: UUID,
+    app_id: UUID,
+    person: Person,
+    journal: Journal,
+    data_plane: DataPlane,
+    now: datetime | None = None,
+) -> None:
+    """The patient disconnects an app, whatever its status. Raises Unknown when it was never connected."""
+    app = await app_by_id(connection, app_id)
+    if app is None:
+        raise Unknown
+    await _end_pairing(connection, subject, app, UNPAIRED, person, journal, data_plane, now or datetime.now(UTC))
+
+
+async def withdraw_purpose(
+    connection: Connection,
+    subject: UUID,
+    app_id: UUID,
+    purpose_key: str,
+    person: Person,
+    journal: Journal,
+    data_plane: DataPlane,
+    now: datetime | None = None,
+) -> bool:
+    """Take one purpose back; its data looks absent to the app from this moment. True when it was the last one, and so
+    the app is disconnected. A required purpose can be taken back too: the app was told that it may lose any.
+
+    Raises Unknown when it was not consented to.
+    """
+    now = now or datetime.now(UTC)
+    app = await app_by_id(connection, app_id)
+    if app is None:
+        raise Unknown
+    async with space(connection, subject):
+        pairing_id = await locked_pairing(connection, app_id, subject)
+        if pairing_id is None or not await withdraw(
+            connection, pairing_id, [purpose_key], person_id=person.id, now=now
+        ):
+            raise Unknown
+        last = not await current(connection, pairing_id)
+        await journal.write(
+            connection, _of_person(EventName.PURPOSE_WITHDRAWN, subject, person, app, purpose=purpose_key)
+        )
+        if last:
+            await _end_pairing(connection, subject, app, UNPAIRED, person, journal, data_plane, now)
+    return last
+
+
+async def on_password_changed(
+    connection: Connection,
+    person_id: UUID,
+    journal: Journal,
+    data_plane: DataPlane,
+    now: datetime | None = None,
+) -> int:
+    """End every grant that a person gave (RFC 9700 §4.14); consents stay, apps have to ask again. Returns how many."""
+    now = now or datetime.now(UTC)
+    async with connection.transaction():
+        rows = await (await connection.execute(GRANTS_OF_PERSON, (person_id,))).fetchall()
+        for row in rows:
+            async with space(connection, row.subject):
+                await revoke_grant(connection, row.grant_id, PASSWORD_CHANGED, data_plane, now)
+                await journal.write(
+                    connection,
+                    CatalogueEvent(
+                        EventName.GRANT_REVOKED,
+                        row.subject,
+                        "system",
+                        None,
+                        "",
+                        f"grant/{row.grant_id}",
+                        reason=PASSWORD_CHANGED,
+                    ),
+                )
+    return len(rows)
+
+
+async def end_pairings_of_app(
+    connection: Connection, app: App, *, person: Person, journal: Journal, data_plane: DataPlane, now: datetime
+) -> None:
+    """Disconnect every patient from an app that leaves the catalogue."""
+    rows = await (await connection.execute(SUBJECTS_OF_APP, (app.id,))).fetchall()
+    for row in rows:
+        await _end_pairing(connection, row.subject, app, DEREFERENCED, person, journal, data_plane, now)
+
+
+async def revoke_grant(
+    connection: Connection, grant_id: UUID, reason: str, data_plane: DataPlane, now: datetime
+) -> bool:
+    """End one grant, inside `space` of its patient. False when it had ended before."""
+    row = await (await connection.execute(REVOKE_GRANT, {"grant": grant_id, "reason": reason, "now": now})).fetchone()
+    if row is None:
+        return False
+    await data_plane.on_revoked(connection, EndedGrant(row.id, row.pairing_id, row.app_id, row.subject, reason))
+    return True
+
+
+async def _end_pairing(
+    connection: Connection,
+    subject: UUID,
+    app: App,
+    reason: str,
+    person: Person,
+    journal: Journal,
+    data_plane: DataPlane,
+    now: datetime,
+) -> None:
+    async with space(connection, subject):
+        pairing_id = await locked_pairing(connection, app.id, subject)
+        if pairing_id is None:
+            raise Unknown
+        consents = await withdraw_all(connection, pairing_id, person_id=person.id, now=now)
+        rows = await (
+            await connection.execute(REVOKE_GRANTS, {"pairing": pairing_id, "reason": reason, "now": now})
+        ).fetchall()
+        for row in rows:
+            ended = EndedGrant(row.id, row.pairing_id, row.app_id, row.subject, reason)
+            await data_plane.on_revoked(connection, ended)
+        await journal.write(
+            connection,
+            _of_person(
+                EventName.APP_UNPAIRED, subject, person, app, reason=reason, consents=consents, grants=len(rows)
+            ),
+        )
+
+
+def _of_person(
+    name: EventName,
+    subject: UUID,
+    person: Person,
+    app: App,
+    *,
+    purpose: str | None = None,
+    reason: str | None = None,
+    **details: int,
+) -> CatalogueEvent:
+    return CatalogueEvent(
+        name,
+        subject,
+        person.kind,
+        person.id,
+        person.display_name,
+        f"app/{app.id}",
+        purpose=purpose,
+        reason=reason,
+        details={"app": app.name, **details},
+    )

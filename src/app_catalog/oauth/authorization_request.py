@@ -1,0 +1,148 @@
+"""The authorization request (RFC 6749 §4.1.1, SMART 2.2 §2.0.7), as two ordered lists of checks.
+
+The first list is answered with a page: until client and redirect URI are known to belong together, nothing is ever sent
+to a redirect URI (RFC 9700 §4.11). The second is answered to the client, after the patient has signed in.
+"""
+
+import re
+from dataclasses import dataclass
+from uuid import UUID
+
+from app_catalog.applications.redirect_uri import is_registered
+from app_catalog.catalogue.apps import App
+from app_catalog.catalogue.status import Status
+from app_catalog.form import Fields
+from app_catalog.oauth.failure import Refused
+from app_catalog.oauth.profiles import PROFILES
+from app_catalog.scopes.grammar import LAUNCH_PATIENT, OFFLINE_ACCESS, Scopes, parse
+from app_catalog.scopes.narrowing import narrow
+from app_catalog.wiring import Person
+
+MAX_STATE = 2000  # characters; it goes back in a URL
+HONOURED_CONTEXT = frozenset({LAUNCH_PATIENT, OFFLINE_ACCESS})  # openid and fhirUser: no id tokens are issued
+
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # BASE64URL of a SHA-256 (RFC 7636 §4.2)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An authorization request on its way through the checks; `app` is what its client id names."""
+
+    fields: Fields
+    fhir_url: str
+    app: App | None
+    person: Person | None = None
+
+    @property
+    def known_app(self) -> App:
+        if self.app is None:
+            raise Refused("invalid_client", "The client is not known.")
+        return self.app
+
+    @property
+    def redirect_uri(self) -> str:
+        return self.fields.text("redirect_uri")
+
+    @property
+    def scopes(self) -> Scopes:
+        """What is asked for, within what the app is registered for. Unknown scopes are dropped (RFC 6749 §3.3)."""
+        return narrow(parse(self.fields.text("scope")), Scopes(self.known_app.scopes.resources, HONOURED_CONTEXT))
+
+
+def client_is_known(asked: Asked) -> None:
+    if len(asked.fields.all("client_id")) != 1 or asked.app is None or asked.app.status is Status.DEREFERENCED:
+        raise Refused("invalid_client", "The client is not known.")
+
+
+def redirect_uri_is_registered(asked: Asked) -> None:
+    app = asked.known_app
+    if len(asked.fields.all("redirect_uri")) != 1 or not is_registered(
+        asked.redirect_uri, app.redirect_uris, any_loopback_port=PROFILES[app.profile].any_loopback_port
+    ):
+        raise Refused("invalid_request", "The redirect_uri is not one that the client has registered.")
+
+
+def nothing_is_repeated(asked: Asked) -> None:
+    if asked.fields.repeated:
+        raise Refused("invalid_request", "A parameter is sent more than once.")
+
+
+def state_can_be_sent_back(asked: Asked) -> None:
+    state = asked.fields.text("state")
+    if len(state) > MAX_STATE or any(character in "\r\n\t" for character in state):
+        raise Refused("invalid_request", "The state is too long or cannot be sent back.")
+
+
+def no_request_object(asked: Asked) -> None:
+    """RFC 9101 is not offered, and a client that relies on it must not be answered as if it had not been sent."""
+    if asked.fields.get("request"):
+        raise Refused("request_not_supported", "Request objects are not supported.")
+    if asked.fields.get("request_uri"):
+        raise Refused("request_uri_not_supported", "Request objects are not supported.")
+
+
+def response_type_is_code(asked: Asked) -> None:
+    response_type = asked.fields.get("response_type")
+    if response_type is None:
+        raise Refused("invalid_request", "The response_type is missing.")
+    if response_type != "code":
+        raise Refused("unsupported_response_type", "The only response_type is code.")
+
+
+def response_mode_is_query(asked: Asked) -> None:
+    if asked.fields.get("response_mode") not in {None, "query"}:
+        raise Refused("invalid_request", "The only response_mode is query.")
+
+
+def pkce_is_s256(asked: Asked) -> None:
+    if asked.fields.get("code_challenge_method") != "S256":
+        raise Refused("invalid_request", "PKCE is required, with the code_challenge_method S256.")
+    if not _CHALLENGE.fullmatch(asked.fields.text("code_challenge")):
+        raise Refused("invalid_request", "The code_challenge is missing or is not that of S256.")
+
+
+def audience_is_our_data(asked: Asked) -> None:
+    """`aud` of SMART and `resource` of RFC 8707 say for which server a token is wanted: a token for another would leak."""
+    audience, resource = asked.fields.get("aud"), asked.fields.get("resource")
+    if audience is None and resource is None:
+        raise Refused("invalid_request", "The aud is missing: it is the base URL of the FHIR server.")
+    if audience is not None and audience.rstrip("/") != asked.fhir_url.rstrip("/"):
+        raise Refused("invalid_request", "The aud is not the base URL of this FHIR server.")
+    if resource is not None and resource.rstrip("/") != asked.fhir_url.rstrip("/"):
+        raise Refused("invalid_target", "The resource is not the base URL of this FHIR server.")
+
+
+def app_takes_new_patients(asked: Asked) -> None:
+    if not asked.known_app.effect.pairs:
+        raise Refused("unauthorized_client", "The app is not in service for new connections.")
+
+
+def scope_leaves_something(asked: Asked) -> None:
+    if not asked.scopes.resources:
+        raise Refused("invalid_scope", "None of the scopes is one that the client is registered for.")
+
+
+def person_has_a_space(asked: Asked) -> None:
+    subject_of(asked.person)
+
+
+def subject_of(person: Person | None) -> UUID:
+    """The space of who is signed in. Only patients have one to share."""
+    if person is None or person.subject is None:
+        raise Refused("access_denied", "Who is signed in has no health space.")
+    return person.subject
+
+
+CHECKS_ANSWERED_BY_A_PAGE = (client_is_known, redirect_uri_is_registered)
+CHECKS_ANSWERED_TO_THE_CLIENT = (
+    nothing_is_repeated,
+    state_can_be_sent_back,
+    no_request_object,
+    response_type_is_code,
+    response_mode_is_query,
+    pkce_is_s256,
+    audience_is_our_data,
+    app_takes_new_patients,
+    scope_leaves_something,
+    person_has_a_space,
+)

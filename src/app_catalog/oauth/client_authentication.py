@@ -1,0 +1,86 @@
+"""How a client says who it is (RFC 6749 §2.3): checks that come before Authlib, which accepts too much.
+
+Authlib takes two methods in one request, and lets a malformed Basic header fall through to "none".
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from app_catalog.form import Fields
+from app_catalog.oauth.failure import Refused
+
+
+@dataclass(frozen=True)
+class Presented:
+    """A request to a JSON endpoint: its form fields and its headers."""
+
+    fields: Fields
+    headers: Mapping[str, str]
+
+    @property
+    def basic(self) -> tuple[str, str] | None:
+        """Client id and secret of a Basic header, form-decoded (RFC 6749 §2.3.1). Raises Refused when malformed."""
+        scheme, _, text = self.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "basic":
+            return None
+        try:
+            client_id, colon, secret = base64.b64decode(text.strip(), validate=True).decode("utf-8").partition(":")
+            client_id, secret = unquote(client_id, errors="strict"), unquote(secret, errors="strict")
+        except (binascii.Error, ValueError):
+            raise Refused("invalid_client", "The Basic header is malformed.") from None
+        if not colon or not client_id or not (client_id + secret).isprintable():
+            raise Refused("invalid_client", "The Basic header is malformed.")
+        return client_id, secret
+
+    @property
+    def bearer(self) -> str | None:
+        scheme, _, text = self.headers.get("authorization", "").partition(" ")
+        return text.strip() if scheme.lower() == "bearer" else None
+
+    @property
+    def client_id(self) -> str:
+        """The client that the request names; empty when it names none."""
+        return self.basic[0] if self.basic else self.fields.text("client_id")
+
+
+def nothing_is_repeated(presented: Presented) -> None:
+    if presented.fields.repeated:
+        raise Refused("invalid_request", "A parameter is sent more than once.")
+
+
+def authorization_is_understood(presented: Presented) -> None:
+    """A header that is neither Basic nor Bearer was meant to authenticate: ignoring it would be answering someone else."""
+    header = presented.headers.get("authorization")
+    if header is not None and presented.basic is None and presented.bearer is None:
+        raise Refused("invalid_client", "The scheme of the Authorization header is not supported.")
+
+
+def one_authentication_only(presented: Presented) -> None:
+    """RFC 6749 §2.3: no more than one method in a request."""
+    if presented.basic and presented.fields.get("client_secret"):
+        raise Refused("invalid_request", "The client authenticates with two methods.")
+    if presented.fields.get("client_assertion") or presented.fields.get("client_assertion_type"):
+        raise Refused("invalid_client", "Client assertions are not supported.")
+
+
+def one_client_only(presented: Presented) -> None:
+    named = presented.fields.get("client_id")
+    if presented.basic and named is not None and named != presented.basic[0]:
+        raise Refused("invalid_request", "The client_id is not that of the Authorization header.")
+
+
+def client_is_named(presented: Presented) -> None:
+    if not presented.client_id:
+        raise Refused("invalid_client", "The client is not named.")
+
+
+CHECKS = (
+    nothing_is_repeated,
+    authorization_is_understood,
+    one_authentication_only,
+    one_client_only,
+    client_is_named,
+)

@@ -1,0 +1,194 @@
+"""``/oauth/consent``: the patient's answer. It names the request that we kept; nothing else of it is believed."""
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app_catalog.catalogue.apps import App, app_by_id
+from app_catalog.consents.pairing import consented_keys, give, pair, withdraw
+from app_catalog.consents.wording import language_of
+from app_catalog.events import EventName
+from app_catalog.form import Fields, read_body
+from app_catalog.oauth.authorize import PATH as AUTHORIZE_PATH
+from app_catalog.oauth.browser import back_to_client, error_page
+from app_catalog.oauth.consent_page import PendingRequest, consent_page
+from app_catalog.oauth.decision import Decision, decide
+from app_catalog.oauth.failure import Refused
+from app_catalog.oauth.server import Request as OAuthRequest
+from app_catalog.oauth.server import Server
+from app_catalog.scopes.grammar import parse
+from app_catalog.space import space
+from app_catalog.wiring import CatalogueEvent, Connection, Person, Wiring
+
+PATH = "/oauth/consent"
+TAKE_REQUEST = """UPDATE catalogue.authorization_request SET answered_at = %(now)s
+  WHERE id = %(id)s AND person = %(person)s AND answered_at IS NULL AND expires_at > %(now)s
+  RETURNING app_id, redirect_uri, scope, state, code_challenge"""
+
+CLOSED = "This request is no longer open: go back to the app and begin again."
+STALE = "This page is too old: go back to the app and begin again."
+NEEDED = "The app cannot work without the purposes that it says are required: tick them, or refuse."
+NOTHING = "Tick at least one purpose, or refuse."
+
+
+class NotYet(Exception):
+    """The answer cannot be taken as it is; the transaction is rolled back and the page shown again."""
+
+    def __init__(self, pending: PendingRequest, fault: str) -> None:
+        super().__init__(fault)
+        self.pending = pending
+        self.fault = fault
+
+
+@dataclass(frozen=True)
+class Yes:
+    """Who agreed, for whose space, under which pairing id: what Authlib is given as the user."""
+
+    person_id: UUID
+    subject: UUID
+    pairing_id: UUID
+
+
+async def answer(wiring: Wiring, server: Server, request: Request) -> Response:
+    """Back to the app with a code or a refusal; or the page again when a required purpose is missing."""
+    try:
+        fields = await read_body(request)
+        request_id = UUID(fields.text("request"))
+    except ValueError:
+        return error_page(wiring, request, Refused("invalid_request", CLOSED))
+    person = await wiring.signed_in(request)
+    if person is None or person.subject is None:
+        return error_page(wiring, request, Refused("invalid_request", CLOSED))
+    if not hmac.compare_digest(fields.text("csrf_token").encode(), person.csrf_token.encode()):
+        return error_page(wiring, request, Refused("invalid_request", STALE, status=403))
+    async with wiring.pool.connection() as connection:
+        try:
+            async with space(connection, person.subject):
+                return await _take(wiring, server, connection, request_id, fields, person, person.subject)
+        except NotYet as again:
+            ticked = frozenset(fields.all("purpose"))
+            return await consent_page(
+                wiring, request, connection, again.pending, person, ticked=ticked, fault=again.fault
+            )
+        except Refused as refused:
+            return error_page(wiring, request, refused)
+
+
+async def _take(
+    wiring: Wiring,
+    server: Server,
+    connection: Connection,
+    request_id: UUID,
+    fields: Fields,
+    person: Person,
+    subject: UUID,
+) -> Response:
+    now = wiring.clock()
+    pending = await _pending(connection, request_id, person, now)
+    if fields.get("decision") != "approve":
+        event = _event(EventName.APP_DENIED, subject, person, pending.app, outcome_denied=True)
+        await wiring.journal.write(connection, event)
+        refused = Refused("access_denied", "The patient refused.")
+        return back_to_client(wiring, pending.redirect_uri, refused, pending.state)
+    if not pending.app.effect.pairs:
+        refused = Refused("unauthorized_client", "The app is not in service for new connections.")
+        return back_to_client(wiring, pending.redirect_uri, refused, pending.state)
+    ticked = frozenset(fields.all("purpose"))
+    if any(purpose.required and purpose.key not in ticked for purpose in pending.purposes):
+        raise NotYet(pending, NEEDED)
+    if not any(purpose.key in ticked for purpose in pending.purposes):
+        raise NotYet(pending, NOTHING)
+    pairing_id = await _consent(wiring, connection, pending, ticked, person, subject, now)
+    return await _issue(server, connection, pending, Yes(person.id, subject, pairing_id), now)
+
+
+async def _pending(connection: Connection, request_id: UUID, person: Person, now: datetime) -> PendingRequest:
+    parameters = {"id": request_id, "person": person.id, "now": now}
+    row = await (await connection.execute(TAKE_REQUEST, parameters)).fetchone()
+    app = await app_by_id(connection, row.app_id) if row else None
+    if row is None or app is None:
+        raise Refused("invalid_request", CLOSED)
+    return PendingRequest(request_id, app, row.redirect_uri, parse(row.scope), row.state, row.code_challenge)
+
+
+async def _consent(
+    wiring: Wiring,
+    connection: Connection,
+    pending: PendingRequest,
+    ticked: frozenset[str],
+    person: Person,
+    subject: UUID,
+    now: datetime,
+) -> UUID:
+    """Write down what was ticked and unticked; purposes that the page did not show stay as they are."""
+    app = pending.app
+    pairing_id = await pair(connection, app.id, subject, now)
+    before = await consented_keys(connection, app.id, subject)
+    unticked = [purpose.key for purpose in pending.purposes if purpose.key in before and purpose.key not in ticked]
+    await withdraw(connection, pairing_id, unticked, person_id=person.id, now=now)
+    given = await give(
+        connection,
+        pairing_id,
+        app,
+        [purpose for purpose in pending.purposes if purpose.key in ticked],
+        subject=subject,
+        person_id=person.id,
+        language=language_of(person.language),
+        data_plane=wiring.data_plane,
+        now=now,
+    )
+    steps = [(EventName.PURPOSE_GIVEN, key) for key in given]
+    steps += [(EventName.PURPOSE_WITHDRAWN, key) for key in unticked]
+    for name, key in steps:
+        await wiring.journal.write(connection, _event(name, subject, person, app, purpose=key))
+    keys = " ".join(sorted(await consented_keys(connection, app.id, subject)))
+    paired = _event(EventName.APP_PAIRED, subject, person, app, purpose=keys, scope=str(pending.scopes))
+    await wiring.journal.write(connection, paired)
+    return pairing_id
+
+
+async def _issue(server: Server, connection: Connection, pending: PendingRequest, yes: Yes, now: datetime) -> Response:
+    """Let Authlib make the code, and write it."""
+    parameters = {
+        "response_type": "code",
+        "client_id": pending.app.client_id,
+        "redirect_uri": pending.redirect_uri,
+        "scope": str(pending.scopes),
+        "state": pending.state or "",
+        "code_challenge": pending.code_challenge,
+        "code_challenge_method": "S256",
+    }
+    oauth_request = OAuthRequest("GET", server.issuer + AUTHORIZE_PATH, {}, Fields(tuple(parameters.items())))
+    with decide(Decision(pending.app, None, now)) as decision:
+        grant = server.get_consent_grant(oauth_request, yes)
+        response: Response = server.create_authorization_response(oauth_request, grant_user=yes, grant=grant)
+    for sql, values in decision.issue:
+        await connection.execute(sql, values)
+    return response
+
+
+def _event(
+    name: EventName,
+    subject: UUID,
+    person: Person,
+    app: App,
+    *,
+    purpose: str | None = None,
+    outcome_denied: bool = False,
+    **details: str,
+) -> CatalogueEvent:
+    return CatalogueEvent(
+        name,
+        subject,
+        person.kind,
+        person.id,
+        person.display_name,
+        f"app/{app.id}",
+        purpose=purpose,
+        outcome="deny" if outcome_denied else "permit",
+        details={"app": app.name, **details},
+    )

@@ -1,0 +1,93 @@
+"""One decision of Authlib: what it was given, and what it wants written.
+
+Authlib's callbacks are given no request, so a shared server finds the decision in a context variable. It is set only
+while Authlib runs, which never awaits.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from app_catalog.catalogue.apps import App
+from app_catalog.events import EventName
+from app_catalog.scopes.grammar import Scopes, parse
+from app_catalog.scopes.narrowing import narrow, union
+from app_catalog.wiring import CatalogueEvent, Row
+
+Write = tuple[str, dict[str, Any]]
+
+
+@dataclass
+class Decision:
+    """app  the client named in the request · row  the code or token presented, joined with its grant; None if unknown
+
+    issue   what hands something out: written only when the answer is a success
+    revoke  reason why the grant of `row` ends: written whatever the answer is, and so are `always` and `events`
+    """
+
+    app: App | None
+    row: Row | None
+    now: datetime
+    issue: list[Write] = field(default_factory=list)
+    always: list[Write] = field(default_factory=list)
+    revoke: str | None = None
+    events: list[CatalogueEvent] = field(default_factory=list)
+
+    @property
+    def effective_scopes(self) -> Scopes:
+        """What the grant opens at this moment: what was granted, within what is consented to now."""
+        return effective(self.row.grant_scope, consented_scopes(self.row.consented)) if self.row else Scopes()
+
+    def note(
+        self, name: EventName, *, reason: str | None = None, scope: str | None = None, denied: bool = False
+    ) -> None:
+        """Journal something about the grant of `row`, as done by its app."""
+        if self.row is None:
+            return
+        details = {"app": self.row.app_name} | ({"scope": scope} if scope else {})
+        self.events.append(
+            CatalogueEvent(
+                name,
+                self.row.subject,
+                "app",
+                self.row.app_id,
+                self.row.app_name,
+                f"grant/{self.row.grant_id}",
+                purpose=" ".join(entry["key"] for entry in self.row.consented) or None,
+                outcome="deny" if denied else "permit",
+                reason=reason,
+                details=details,
+            )
+        )
+
+
+_CURRENT: ContextVar[Decision] = ContextVar("decision")
+
+
+def deciding() -> Decision:
+    """The decision that Authlib is taking at this moment."""
+    return _CURRENT.get()
+
+
+@contextmanager
+def decide(decision: Decision) -> Iterator[Decision]:
+    """Make `decision` the current one for a synchronous block."""
+    token = _CURRENT.set(decision)
+    try:
+        yield decision
+    finally:
+        _CURRENT.reset(token)
+
+
+def consented_scopes(consented: list[dict[str, str]]) -> Scopes:
+    """The union of the scopes of purposes, as `catalogue.grant_state` lists them."""
+    return union(parse(entry["scope"]) for entry in consented)
+
+
+def effective(grant_scope: str, consented: Scopes) -> Scopes:
+    """`grant_scope` within `consented`. Context scopes (a launch, offline access) belong to no purpose and stay."""
+    granted = parse(grant_scope)
+    return narrow(granted, Scopes(consented.resources, granted.context))

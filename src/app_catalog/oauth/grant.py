@@ -1,0 +1,117 @@
+"""What an access token opens at this moment: the question that every request for data asks."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from app_catalog.catalogue.status import EFFECTS, Status
+from app_catalog.oauth.decision import consented_scopes, effective
+from app_catalog.oauth.secret_text import sha256
+from app_catalog.oauth.writes import STATE_OF_TOKEN
+from app_catalog.scopes.evaluation import ValueSets, covers
+from app_catalog.scopes.grammar import Letter, Scope, parse
+from app_catalog.wiring import Connection, Row, Texts
+
+MAX_TOKEN_LENGTH = 200  # characters; ours have 43, and a longer header is not worth a hash
+
+
+@dataclass(frozen=True)
+class ConsentedPurpose:
+    """A purpose that the patient agrees to now, with the scopes that it opens."""
+
+    key: str
+    name: Texts
+    scopes: tuple[Scope, ...]
+
+
+@dataclass(frozen=True)
+class AppGrant:
+    """An access token, resolved.
+
+    pairing_id  what the app knows the patient by: FHIR's Patient id for this app
+    subject     the patient's space
+    person      who gave the consent
+    scopes      what the token opens now: granted, and within what is consented to
+    consented   purposes consented to now
+    status      of the app
+    refusal     why the token opens nothing, None when it does
+    """
+
+    app_id: UUID
+    app_name: str
+    client_id: str
+    grant_id: UUID
+    pairing_id: UUID
+    subject: UUID
+    person: UUID
+    scopes: tuple[Scope, ...]
+    consented: tuple[ConsentedPurpose, ...]
+    status: Status
+    refusal: str | None
+
+    def purpose_for(
+        self,
+        resource_type: str,
+        letter: Letter,
+        *,
+        codes: Collection[str] = (),
+        categories: Collection[str] = (),
+        value_sets: ValueSets | None = None,
+    ) -> ConsentedPurpose | None:
+        """The purpose under which this access is allowed, by scope and by consent; None when it is not."""
+        if self.refusal is not None or not covers(
+            self.scopes, resource_type, letter, codes=codes, categories=categories, value_sets=value_sets
+        ):
+            return None
+        return next(
+            (
+                purpose
+                for purpose in self.consented
+                if covers(
+                    purpose.scopes, resource_type, letter, codes=codes, categories=categories, value_sets=value_sets
+                )
+            ),
+            None,
+        )
+
+
+async def grant_of_token(connection: Connection, access_token: str, now: datetime) -> AppGrant | None:
+    """The grant behind an access token, also of one that no longer works: `refusal` says why, for the journal.
+
+    None for a token that never was. Works before the space is known; opens no space.
+    """
+    if not access_token.isascii() or len(access_token) > MAX_TOKEN_LENGTH:
+        return None
+    row = await (await connection.execute(STATE_OF_TOKEN, {"hash": sha256(access_token)})).fetchone()
+    if row is None or row.kind != "access":
+        return None
+    return AppGrant(
+        app_id=row.app_id,
+        app_name=row.app_name,
+        client_id=row.client_id,
+        grant_id=row.grant_id,
+        pairing_id=row.pairing_id,
+        subject=row.subject,
+        person=row.person,
+        scopes=effective(row.scope, consented_scopes(row.consented)).resources,
+        consented=tuple(
+            ConsentedPurpose(entry["key"], {"fr": entry["fr"], "en": entry["en"]}, parse(entry["scope"]).resources)
+            for entry in row.consented
+        ),
+        status=Status(row.app_status),
+        refusal=refusal_of(row, now),
+    )
+
+
+def refusal_of(row: Row, now: datetime) -> str | None:
+    """Why the token of `row` does not work."""
+    if not EFFECTS[Status(row.app_status)].serves:
+        return f"app {row.app_status.lower()}"
+    if row.grant_revoked_at is not None:
+        return "grant revoked"
+    if row.revoked_at is not None or row.used_at is not None:
+        return "token revoked"
+    if min(row.expires_at, row.grant_expires_at) <= now:
+        return "token expired"
+    return None

@@ -1,0 +1,14 @@
+"""What a job does from time to time: forget what no answer needs any more."""
+
+from datetime import datetime, timedelta
+
+from app_catalog.oauth import lifetimes
+from app_catalog.wiring import Connection
+
+SWEEP = "SELECT catalogue.sweep(%s, %s)"
+KEEP_REQUESTS = timedelta(days=1)  # after their end, for whoever asks why a page was closed
+
+
+async def sweep(connection: Connection, now: datetime) -> None:
+    """Forget sealed answers after the grace, and authorization requests a day after their end."""
+    await connection.execute(SWEEP, (now - lifetimes.ROTATION_GRACE, now - KEEP_REQUESTS))

@@ -1,0 +1,110 @@
+"""``/oauth/introspect`` (RFC 7662, SMART 2.2 "Token Introspection").
+
+A client with a secret may ask about its own tokens. Whoever presents an access token that works may ask about any
+(SMART 2.2 @282 @283); to ask about a token one has to hold it.
+"""
+
+from typing import Any
+
+from authlib.oauth2.rfc6749 import InvalidRequestError
+from authlib.oauth2.rfc7662 import IntrospectionEndpoint
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app_catalog.catalogue.apps import app_by_client
+from app_catalog.form import Malformed, read_body
+from app_catalog.oauth import client_authentication
+from app_catalog.oauth.client_authentication import Presented
+from app_catalog.oauth.decision import Decision, consented_scopes, deciding, effective
+from app_catalog.oauth.endpoint import settle
+from app_catalog.oauth.failure import Refused, answer, refusal
+from app_catalog.oauth.grant import grant_of_token, refusal_of
+from app_catalog.oauth.models import Client, Token
+from app_catalog.oauth.secret_text import sha256
+from app_catalog.oauth.server import Request as OAuthRequest
+from app_catalog.oauth.server import Server
+from app_catalog.oauth.writes import STATE_OF_TOKEN
+from app_catalog.wiring import Connection, Row, Wiring
+
+PATH = "/oauth/introspect"
+CHECKS_WITH_BEARER = (client_authentication.nothing_is_repeated, client_authentication.one_authentication_only)
+
+
+class Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # Authlib publishes no types
+    CLIENT_AUTH_METHODS = ["client_secret_basic", "client_secret_post"]  # noqa: RUF012  Authlib's attribute
+
+    def __init__(self, issuer: str, fhir_url: str) -> None:
+        super().__init__()
+        self.issuer, self.fhir_url = issuer, fhir_url
+
+    def check_params(self, request: OAuthRequest, client: Client) -> None:  # noqa: ARG002  Authlib's signature
+        """The hint about the kind of token is not needed, so an unknown one is no error (RFC 7662 §2.1)."""
+        if not request.form.get("token"):
+            raise InvalidRequestError("The token is missing.")
+
+    def query_token(self, token_string: str, token_type_hint: str | None) -> Token | None:  # noqa: ARG002
+        row = deciding().row
+        return Token(row) if row is not None else None
+
+    def check_permission(self, token: Token, client: Client, request: Any) -> bool:  # noqa: ARG002
+        return token.check_client(client)
+
+    def introspect_token(self, token: Token) -> dict[str, Any]:
+        return describe(token.row, issuer=self.issuer, fhir_url=self.fhir_url)
+
+
+def describe(row: Row, *, issuer: str, fhir_url: str) -> dict[str, Any]:
+    """What is said of a token that works: the scopes are those that the patient consents to now."""
+    scopes = effective(row.scope, consented_scopes(row.consented))
+    about: dict[str, Any] = {
+        "active": True,
+        "iss": issuer,
+        "aud": fhir_url,
+        "client_id": row.client_id,
+        "scope": str(scopes),
+        "iat": int(row.issued_at.timestamp()),
+        "exp": int(min(row.expires_at, row.grant_expires_at).timestamp()),
+    }
+    if row.kind == "access":
+        about["token_type"] = "Bearer"  # noqa: S105  RFC 6750's name
+    if scopes.concerns_a_patient:
+        about["patient"] = str(row.pairing_id)
+    return about
+
+
+async def introspect(wiring: Wiring, server: Server, request: Request) -> Response:
+    """What a token is worth at this moment; ``{"active": false}`` for everything else."""
+    try:
+        presented = Presented(await read_body(request), request.headers)
+        for check in CHECKS_WITH_BEARER if presented.bearer is not None else client_authentication.CHECKS:
+            check(presented)
+        if presented.fields.get("token") is None:
+            raise Refused("invalid_request", "The token is missing.")
+    except Malformed as error:
+        return refusal(Refused("invalid_request", str(error)))
+    except Refused as refused:
+        return refusal(refused)
+    async with wiring.pool.connection() as connection:
+        hashed = {"hash": sha256(presented.fields.text("token"))}
+        row = await (await connection.execute(STATE_OF_TOKEN, hashed)).fetchone()
+        if presented.bearer is not None:
+            return await _for_bearer(wiring, connection, presented.bearer, row)
+        decision = Decision(await app_by_client(connection, presented.client_id), row, wiring.clock())
+        oauth_request = OAuthRequest("POST", wiring.issuer + PATH, request.headers, presented.fields)
+        response = await settle(
+            wiring, connection, decision, lambda: server.create_endpoint_response("introspection", oauth_request)
+        )
+    return response
+
+
+async def _for_bearer(wiring: Wiring, connection: Connection, bearer: str, row: Row | None) -> Response:
+    now = wiring.clock()
+    asking = await grant_of_token(connection, bearer, now)
+    if asking is None or asking.refusal is not None:
+        challenge = {"WWW-Authenticate": 'Bearer realm="oauth", error="invalid_token"'}
+        return answer(
+            401, {"error": "invalid_token", "error_description": "The access token does not work."}, challenge
+        )
+    if row is None or refusal_of(row, now) is not None:
+        return answer(200, {"active": False})
+    return answer(200, describe(row, issuer=wiring.issuer, fhir_url=wiring.fhir_url))

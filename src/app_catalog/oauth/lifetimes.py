@@ -1,0 +1,17 @@
+"""How long everything lives, and why."""
+
+from datetime import timedelta
+
+CODE = timedelta(seconds=60)  # SMART 2.2 @58 and FAPI 2.0 5.3.2.1-11: one minute
+
+# Every check reads grant, consent and status, so that a long life would open nothing that the patient closed; ten
+# minutes (HDDT's example) bound what a stolen token is worth, at six refreshes an hour.
+ACCESS_TOKEN = timedelta(minutes=10)
+
+REFRESH_TOKEN_IDLE = timedelta(days=30)  # an app not used for a month has to ask again (RFC 9700 §4.14, HDDT)
+GRANT = timedelta(days=365)  # and every app once a year, however much it is used (HDDT: validity up to a year)
+
+# A client that lost the answer to a refresh may repeat it for so long and gets the same tokens; later it is a theft.
+ROTATION_GRACE = timedelta(seconds=60)
+
+AUTHORIZATION_REQUEST = timedelta(minutes=15)  # to sign in, read and decide

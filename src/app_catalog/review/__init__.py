@@ -1,0 +1,1 @@
+"""Deciding on applications, and watching over the apps that were approved."""

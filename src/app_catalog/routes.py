@@ -1,0 +1,67 @@
+"""Every URL of the catalogue and the authorization server."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from app_catalog.applications import pages as applications
+from app_catalog.catalogue import api
+from app_catalog.catalogue import pages as catalogue
+from app_catalog.oauth import authorize, consent_answer, discovery, introspect, revoke, token
+from app_catalog.oauth.cors import allow_origin, preflight
+from app_catalog.oauth.introspect import Introspection
+from app_catalog.oauth.revoke import Revocation
+from app_catalog.oauth.server import build_server
+from app_catalog.page import page
+from app_catalog.review import pages as review
+from app_catalog.wiring import Wiring
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Wiring, Request], Awaitable[Response]]
+
+
+def routes(wiring: Wiring) -> list[Route]:
+    """The routes, for the root of the host's application."""
+    server = build_server(wiring.issuer)
+    server.register_endpoint(Revocation)
+    server.register_endpoint(Introspection(wiring.issuer, wiring.fhir_url))
+    return [
+        _route(authorize.PATH, partial(authorize.authorize, wiring), "GET", "POST"),
+        _route(consent_answer.PATH, partial(consent_answer.answer, wiring, server), "POST"),
+        _route(token.PATH, _with_cors(wiring, partial(token.token, wiring, server)), "POST", "OPTIONS"),
+        _route(revoke.PATH, _with_cors(wiring, partial(revoke.revoke, wiring, server)), "POST", "OPTIONS"),
+        _route(introspect.PATH, partial(introspect.introspect, wiring, server), "POST"),
+        _route(discovery.PATH, partial(discovery.metadata, wiring), "GET"),
+        _route("/api/catalogue/apps", partial(api.apps, wiring), "GET"),
+        _route("/api/catalogue/apps/{app_id}", partial(api.app, wiring), "GET"),
+        *(_route(path, page(wiring, handler), *methods) for path, handler, *methods in PAGES),
+    ]
+
+
+PAGES: tuple[tuple[str, Handler, *tuple[str, ...]], ...] = (
+    ("/catalogue", catalogue.listing, "GET"),
+    ("/catalogue/apps/{app_id}", catalogue.app, "GET"),
+    ("/catalogue/vendor", applications.overview, "GET"),
+    ("/catalogue/vendor/apps/{app_id}/secret", applications.new_secret, "POST"),
+    ("/catalogue/apply", applications.apply, "GET", "POST"),
+    ("/catalogue/review", review.overview, "GET"),
+    ("/catalogue/review/applications/{application_id}", review.application, "GET"),
+    ("/catalogue/review/applications/{application_id}/decision", review.decide, "POST"),
+    ("/catalogue/review/apps/{app_id}/status", review.change, "POST"),
+)
+
+
+def _route(path: str, endpoint: Endpoint, *methods: str) -> Route:
+    return Route(path, endpoint, methods=list(methods))
+
+
+def _with_cors(wiring: Wiring, endpoint: Endpoint) -> Endpoint:
+    async def with_cors(request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return await preflight(wiring, request)
+        return await allow_origin(wiring, request, await endpoint(request))
+
+    return with_cors

@@ -1,0 +1,1 @@
+"""Organisations that make apps, and the people who act for them."""

@@ -1,0 +1,45 @@
+"""Registering an organisation, and asking for whom a person acts."""
+
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from app_catalog.errors import Fault, NotAllowed, Unacceptable
+from app_catalog.events import EventName
+from app_catalog.wiring import CatalogueEvent, Connection, Journal, Person
+
+ADD_VENDOR = "INSERT INTO catalogue.vendor (id, name, contact, created_at) VALUES (%s, %s, %s, %s)"
+ADD_MEMBER = "INSERT INTO catalogue.vendor_member (vendor_id, person, added_at) VALUES (%s, %s, %s)"
+VENDORS_OF = "SELECT vendor_id FROM catalogue.vendor_member WHERE person = %s"
+
+
+async def register_vendor(
+    connection: Connection, *, name: str, contact: str, person: Person, journal: Journal, now: datetime
+) -> UUID:
+    """A new organisation whose first member is `person`; returns its id. Raises NotAllowed or Unacceptable."""
+    if person.kind != "vendor":
+        raise NotAllowed
+    name, contact = name.strip(), contact.strip()
+    faults = [
+        Fault(pointer, "This is needed.")
+        for pointer, text in (("/vendor_name", name), ("/vendor_contact", contact))
+        if not text or len(text) > 200 or not text.isprintable()
+    ]
+    if faults:
+        raise Unacceptable(*faults)
+    vendor = uuid4()
+    async with connection.transaction():
+        await connection.execute(ADD_VENDOR, (vendor, name, contact, now))
+        await connection.execute(ADD_MEMBER, (vendor, person.id, now))
+        await journal.write(
+            connection,
+            CatalogueEvent(
+                EventName.VENDOR_REGISTERED, None, person.kind, person.id, person.display_name, f"vendor/{vendor}"
+            ),
+        )
+    return vendor
+
+
+async def vendors_of(connection: Connection, person_id: UUID) -> frozenset[UUID]:
+    """The organisations that a person is a member of."""
+    rows = await (await connection.execute(VENDORS_OF, (person_id,))).fetchall()
+    return frozenset(row.vendor_id for row in rows)

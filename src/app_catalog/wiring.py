@@ -1,0 +1,133 @@
+"""What the catalogue is handed by the product that it serves: who is signed in, where to journal, whose data it is.
+
+Accounts and spaces cross this border as UUIDs. Whoever implements these Protocols runs inside the caller's connection,
+and so inside its transaction.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app_catalog.scopes.evaluation import ValueSets
+from app_catalog.scopes.grammar import Scope
+
+Row = Any  # named tuples whose fields depend on the query
+Connection = AsyncConnection[Row]
+Pool = AsyncConnectionPool[Connection]
+Language = Literal["fr", "en"]
+Texts = Mapping[str, str]
+"""One text per language, keys ``fr`` and ``en``."""
+
+
+class Person(Protocol):
+    """Who is signed in. `subject` is the space of a patient, None for everyone else."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def kind(self) -> str:
+        """``patient``, ``professional``, ``reviewer``, ``vendor`` or ``operator``."""
+        ...
+
+    @property
+    def subject(self) -> UUID | None: ...
+    @property
+    def display_name(self) -> str: ...
+    @property
+    def language(self) -> str: ...
+    @property
+    def csrf_token(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class CatalogueEvent:
+    """What the journal is told. No health value and no secret is ever in it.
+
+    name        ``source:subject:action``, one of `app_catalog.events.EventName`
+    subject     the space concerned, None for the life of an app
+    actor_kind  ``app``, ``system`` or the kind of a person; `actor_id` is the app's or the person's id
+    purpose     keys of the purposes concerned, separated by spaces
+    resource    what was acted on, for instance ``app/<id>``
+    reason      why it was refused, revoked or decided so
+    """
+
+    name: str
+    subject: UUID | None
+    actor_kind: str
+    actor_id: UUID | None
+    actor_name: str
+    resource: str
+    purpose: str | None = None
+    count: int | None = None
+    outcome: Literal["permit", "deny"] = "permit"
+    reason: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Journal(Protocol):
+    async def write(self, connection: Connection, event: CatalogueEvent) -> None:
+        """Record `event` in the transaction of `connection`. `app.space` is the event's subject, where it has one."""
+
+
+@dataclass(frozen=True)
+class EndedGrant:
+    """A grant that was revoked in this transaction: what depends on it ends with it."""
+
+    grant_id: UUID
+    pairing_id: UUID
+    app_id: UUID
+    subject: UUID
+    reason: str
+
+
+class DataPlane(Protocol):
+    async def on_revoked(self, connection: Connection, grant: EndedGrant) -> None:
+        """End the app's subscriptions and whatever else lives on `grant`, in the transaction of `connection`."""
+
+    def describe(self, scope: Scope) -> Texts:
+        """What `scope` opens, in plain words that follow "read:" or "write:"."""
+        ...
+
+
+class Render(Protocol):
+    def __call__(self, request: Request, template: str, context: Mapping[str, Any], /) -> Response:
+        """A page from one of our templates, in the host's Jinja environment and layout."""
+        ...
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Everything that the routes need.
+
+    pool             autocommit, role assumed, rows as named tuples
+    issuer           public URL of the authorization server, without a trailing slash
+    fhir_url         base URL of the data that tokens open
+    signed_in        who is signed in with this request
+    login_url        where to sign in, to come back to the path given
+    language         language of a request, for a visitor who is not signed in as well
+    clock            now, aware of its zone
+    value_sets       FHIR tokens by the names that scopes may use in ``code:in``
+    resource_scopes  scopes that the data plane serves, for the discovery documents
+    management_url   where a patient sees and ends what apps may do
+    """
+
+    pool: Pool
+    issuer: str
+    fhir_url: str
+    signed_in: Callable[[Request], Awaitable[Person | None]]
+    login_url: Callable[[str], str]
+    render: Render
+    language: Callable[[Request], str]
+    journal: Journal
+    data_plane: DataPlane
+    clock: Callable[[], datetime]
+    value_sets: ValueSets = field(default_factory=dict)
+    resource_scopes: tuple[str, ...] = ("patient/Observation.rs", "patient/Device.rs")
+    management_url: str | None = None
