@@ -8,7 +8,7 @@ never came or could not be read).
 from collections.abc import Collection
 from typing import ClassVar, Final
 
-from device_gateway.readings.model import Reading, Rejected
+from device_gateway.readings.model import Model, Reading, Rejected
 from device_gateway_ble.glucose_context import parse_glucose_context
 from device_gateway_ble.glucose_measurement import GlucoseMeasurement, parse_glucose_measurement, sequence_number
 from device_gateway_ble.octets import RefusedField
@@ -104,7 +104,7 @@ class GlucoseMeter:
 
     key: ClassVar[str] = "ble-glucose"
     transport: ClassVar[str] = "ble"
-    display: ClassVar[str] = "Bluetooth glucose meter"
+    models: ClassVar[tuple[Model, ...]] = (Model("ble-glucose", "device", "Bluetooth glucose meter"),)
     service: ClassVar[str] = assigned(0x1808)
     notifies: ClassVar[tuple[str, ...]] = (assigned(0x2A18), assigned(0x2A34))
     record_access: ClassVar[str] = assigned(0x2A52)

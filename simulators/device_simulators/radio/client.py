@@ -87,6 +87,7 @@ class VirtualClient(BaseBleakClient):
             raise BleakError("already connected")
         device = self._device = self._device or await self._find()
         joined = await self.host.joined()
+        self._callbacks.clear()
         link = self._link = Link(joined, await self._open(joined, device))
         try:
             if await self._bonded(link):
@@ -145,11 +146,14 @@ class VirtualClient(BaseBleakClient):
     async def start_notify(
         self, characteristic: BleakGATTCharacteristic, callback: NotifyCallback, **_platform_arguments: Any
     ) -> None:
+        if characteristic.handle in self._callbacks:
+            raise BleakError("notifications are started already")
+
         def arrived(value: bytes) -> None:
             callback(bytearray(value))
 
-        self._callbacks[characteristic.handle] = arrived
         await self._on_link(characteristic.obj.subscribe(arrived), "subscribe")
+        self._callbacks[characteristic.handle] = arrived
 
     async def stop_notify(self, characteristic: BleakGATTCharacteristic) -> None:
         arrived = self._callbacks.pop(characteristic.handle, None)

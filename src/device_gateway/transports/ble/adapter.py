@@ -1,0 +1,62 @@
+"""What the gateway asks of an adapter for Bluetooth devices. Adapters are found by entry point, never imported."""
+
+from collections.abc import Collection
+from typing import ClassVar, Protocol, cast
+
+from device_gateway.errors import UnknownModel
+from device_gateway.ingest.dialects import adapters
+from device_gateway.readings.model import Reading, Rejected
+
+Packet = tuple[str, bytes]  # (characteristic as the adapter names it, value)
+
+
+class RecordDecoder(Protocol):
+    """Decodes the notifications of one sync, in their order. Pure, and never raises whatever the bytes are."""
+
+    packets: tuple[Packet, ...]  # what the refusals of the last call rest on, oldest first
+
+    @property
+    def waiting(self) -> Collection[int]:
+        """Sequence numbers of records that need a further packet."""
+
+    def record_of(self, characteristic: str, data: bytes) -> int | None:
+        """The sequence number of the record that this packet begins, None where it begins none."""
+
+    def feed(self, characteristic: str, data: bytes) -> list[Reading | Rejected]:
+        """What this packet completes or refuses."""
+
+    def finish(self) -> list[Reading | Rejected]:
+        """After a completed transfer: what still waited, as good as it is."""
+
+
+class RecordAdapter(Protocol):
+    """Devices that keep numbered records behind a Record Access Control Point. UUIDs are in 128-bit form."""
+
+    key: ClassVar[str]
+    transport: ClassVar[str]
+    service: ClassVar[str]
+    notifies: ClassVar[tuple[str, ...]]
+    record_access: ClassVar[str]
+
+    def matches(self, service_uuids: Collection[str]) -> bool:
+        """Whether what a device advertises is such a device."""
+
+    def decoder(self) -> RecordDecoder:
+        """A fresh one, for one sync."""
+
+
+def record_adapters() -> dict[str, RecordAdapter]:
+    """Installed adapters for Bluetooth devices, by key."""
+    return {
+        adapter.key: cast(RecordAdapter, adapter)  # the entry point is a promise; there is no type to check it with
+        for adapter in adapters()
+        if adapter.transport == "ble"
+    }
+
+
+def record_adapter(key: str) -> RecordAdapter:
+    """The adapter with this key. Raises UnknownModel."""
+    found = record_adapters()
+    if key not in found:
+        raise UnknownModel(f"no installed adapter is called {key!r}; there are: {', '.join(sorted(found)) or 'none'}")
+    return found[key]

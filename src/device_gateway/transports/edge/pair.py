@@ -1,0 +1,76 @@
+"""``device-gateway edge pair``: bond with a device and learn what it is."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from device_gateway.transports.ble.device_facts import read_battery_percent, read_make
+from device_gateway.transports.ble.link import connected
+from device_gateway.transports.ble.radio import open_radio
+from device_gateway.transports.ble.scan import find
+from device_gateway.transports.edge.state import BONDS_FILE, edge_directory
+from device_gateway.transports.edge.turn import turn
+
+FIND_TIMEOUT_S = 20.0
+RADIO_TURN_WAIT_S = 120.0  # an edge in the middle of a long transfer finishes it first
+
+AskPasskey = Callable[[str], Awaitable[int | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class PairedMeter:
+    """A bonded device, and what it says of itself (empty where it says nothing)."""
+
+    address: str
+    adapter: str
+    name: str
+    manufacturer: str
+    model: str
+    serial: str
+    battery_percent: int | None
+
+
+class _Asking:
+    def __init__(self, ask: AskPasskey) -> None:
+        self._ask = ask
+
+    async def passkey(self, address: str) -> int | None:
+        return await self._ask(address)
+
+
+async def pair_meter(
+    data_dir: Path,
+    radio_spec: str | None,
+    *,
+    address: str | None = None,
+    passkey: int | None = None,
+    ask_passkey: AskPasskey | None = None,
+    timeout_s: float = FIND_TIMEOUT_S,
+) -> PairedMeter:
+    """Finds the device at `address` (or the nearest of a known kind), bonds with it and reads its make.
+
+    The passkey is `passkey`, or what `ask_passkey` (called with the address when the device shows it) returns. Nothing
+    is registered: that is `add_meter`. Raises DeviceNotHeard, BondRefused, BondLost, RadioUnavailable or Occupied.
+    """
+
+    async def given(_address: str) -> int | None:
+        return passkey
+
+    bonds = edge_directory(data_dir) / BONDS_FILE
+    async with (
+        turn(data_dir, "radio", RADIO_TURN_WAIT_S),
+        open_radio(radio_spec, bonds, _Asking(ask_passkey or given)) as radio,
+    ):
+        heard = await find(radio, address, timeout_s)
+        async with connected(radio, heard.device) as link:
+            make = await read_make(link)
+            battery_percent = await read_battery_percent(link)
+    return PairedMeter(
+        address=heard.address,
+        adapter=heard.adapter,
+        name=heard.name or "",
+        manufacturer=make.manufacturer,
+        model=make.model,
+        serial=make.serial,
+        battery_percent=battery_percent,
+    )

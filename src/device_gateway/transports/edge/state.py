@@ -1,0 +1,207 @@
+"""What an edge knows: who it is at the broker, which meters it reads and how far, and the spool. One SQLite file.
+
+A transfer's batch and the meter's new position are one transaction: killed at any moment, the edge has both or neither.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from device_gateway.devices.topics import topic_of
+from device_gateway.errors import BadSetting, NotFound
+from device_gateway.transports import spool
+from device_gateway.transports.ble.adapter import record_adapter
+from device_gateway.transports.mqtt.broker_url import parse_broker_url
+
+FILE = "edge.sqlite3"
+BONDS_FILE = "bonds.json"
+BUSY_TIMEOUT_MS = 10_000  # another process (pairing, configuration) holds the file for milliseconds
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS edge (
+  only INTEGER PRIMARY KEY CHECK (only = 1),
+  edge_id TEXT NOT NULL,
+  mqtt_url TEXT NOT NULL,
+  username TEXT NOT NULL,
+  password TEXT NOT NULL,
+  topic_prefix TEXT NOT NULL,
+  ca TEXT
+) STRICT;
+CREATE TABLE IF NOT EXISTS meter (
+  device_id TEXT PRIMARY KEY,
+  address TEXT NOT NULL UNIQUE,
+  adapter TEXT NOT NULL,
+  passkey INTEGER CHECK (passkey BETWEEN 0 AND 999999),
+  last_seq INTEGER,
+  battery_percent INTEGER,
+  last_contact TEXT
+) STRICT;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """An edge's place at the broker. `topic_prefix` is what its topics begin with, without the last level."""
+
+    edge_id: str
+    mqtt_url: str
+    username: str
+    password: str
+    topic_prefix: str
+    ca: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A device to be read. `last_seq`: the sequence number up to which its records are kept, None before the first."""
+
+    device_id: str
+    address: str
+    adapter: str
+    passkey: int | None
+    last_seq: int | None
+
+
+def edge_directory(data_dir: Path) -> Path:
+    """Where an edge keeps its files."""
+    return data_dir / "edge"
+
+
+class EdgeState:
+    """The state file, open. Its spool is `spool`."""
+
+    def __init__(self, data_dir: Path, spool_limit_octets: int = spool.LIMIT_OCTETS) -> None:
+        directory = edge_directory(data_dir)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = directory / FILE
+        os.close(
+            os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        )  # it holds passwords; SQLite would create it for everyone
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", f"busy_timeout = {BUSY_TIMEOUT_MS}"):
+            self._connection.execute(f"PRAGMA {pragma}")
+        self._connection.executescript(SCHEMA + spool.SCHEMA)
+        self.spool = spool.Spool(self._connection, spool_limit_octets)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of it or nothing; on the disk when it ends."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    def edge(self) -> Edge:
+        """Raises BadSetting when the edge was never configured."""
+        row = self._connection.execute(
+            "SELECT edge_id, mqtt_url, username, password, topic_prefix, ca FROM edge"
+        ).fetchone()
+        if row is None:
+            raise BadSetting("this edge is not configured: it needs its id and password, from its pairing answer")
+        return Edge(*row)
+
+    def meters(self) -> list[Meter]:
+        """All meters, in the order in which they were added."""
+        rows = self._connection.execute(
+            "SELECT device_id, address, adapter, passkey, last_seq FROM meter ORDER BY rowid"
+        )
+        return [Meter(*row) for row in rows]
+
+    def advance(self, device_id: str, last_seq: int | None) -> None:
+        """The new position of a meter, within the transaction that keeps its records."""
+        self._connection.execute("UPDATE meter SET last_seq = ? WHERE device_id = ?", (last_seq, device_id))
+
+    def note_contact(self, device_id: str, battery_percent: int | None, at: str) -> None:
+        """A sync with the meter ended well. `at`: RFC 3339."""
+        self._connection.execute(
+            "UPDATE meter SET battery_percent = ?, last_contact = ? WHERE device_id = ?",
+            (battery_percent, at, device_id),
+        )
+
+    def set_edge(self, edge: Edge) -> None:
+        self._connection.execute(
+            "INSERT INTO edge (only, edge_id, mqtt_url, username, password, topic_prefix, ca)"
+            " VALUES (1, ?, ?, ?, ?, ?, ?) ON CONFLICT (only) DO UPDATE SET edge_id = excluded.edge_id,"
+            " mqtt_url = excluded.mqtt_url, username = excluded.username, password = excluded.password,"
+            " topic_prefix = excluded.topic_prefix, ca = excluded.ca",
+            (edge.edge_id, edge.mqtt_url, edge.username, edge.password, edge.topic_prefix, edge.ca),
+        )
+
+    def set_meter(self, meter: Meter) -> None:
+        """Adds a meter. One with the same address or id is replaced; its position stays only if both are the same."""
+        with self.transaction():
+            known = self._connection.execute(
+                "SELECT last_seq FROM meter WHERE device_id = ? AND address = ?", (meter.device_id, meter.address)
+            ).fetchone()
+            self._connection.execute(
+                "DELETE FROM meter WHERE device_id = ? OR address = ?", (meter.device_id, meter.address)
+            )
+            self._connection.execute(
+                "INSERT INTO meter (device_id, address, adapter, passkey, last_seq) VALUES (?, ?, ?, ?, ?)",
+                (meter.device_id, meter.address, meter.adapter, meter.passkey, known[0] if known else meter.last_seq),
+            )
+
+    def drop_meter(self, device_id: str) -> None:
+        """Raises NotFound. What was read from it stays in the spool."""
+        if not self._connection.execute("DELETE FROM meter WHERE device_id = ?", (device_id,)).rowcount:
+            raise NotFound(f"this edge reads no device {device_id}")
+
+
+@contextmanager
+def opened(data_dir: Path, spool_limit_octets: int = spool.LIMIT_OCTETS) -> Iterator[EdgeState]:
+    """The state in `data_dir`, closed at the end."""
+    state = EdgeState(data_dir, spool_limit_octets)
+    try:
+        yield state
+    finally:
+        state.close()
+
+
+def configure(
+    data_dir: Path,
+    *,
+    edge_id: str,
+    mqtt_url: str,
+    password: str,
+    username: str | None = None,
+    topic_prefix: str | None = None,
+    ca: Path | None = None,
+) -> None:
+    """Tells an edge who it is: what its pairing answer says. Raises BadSetting for a URL that is none.
+
+    `mqtt_url` is mqtt(s)://host:port; `username` is the edge id unless said otherwise, and the MQTT client id always.
+    """
+    try:
+        parse_broker_url(mqtt_url)
+    except ValueError as error:
+        raise BadSetting(f"the edge's broker: {error}") from error
+    prefix = topic_prefix or topic_of(edge_id, "").rstrip("/")
+    with opened(data_dir) as state:
+        state.set_edge(Edge(edge_id, mqtt_url, username or edge_id, password, prefix, str(ca) if ca else None))
+
+
+def add_meter(
+    data_dir: Path, *, device_id: str, address: str, adapter: str = "ble-glucose", passkey: int | None = None
+) -> None:
+    """Has the edge read a meter from now on; an edge that runs notices at its next round.
+
+    `passkey` is only needed where there is no bond yet. Raises UnknownModel for an adapter that is not installed.
+    """
+    record_adapter(adapter)
+    with opened(data_dir) as state:
+        state.set_meter(Meter(device_id, address.upper(), adapter, passkey, None))
+
+
+def remove_meter(data_dir: Path, device_id: str) -> None:
+    """Has the edge leave a meter alone. Raises NotFound."""
+    with opened(data_dir) as state:
+        state.drop_meter(device_id)

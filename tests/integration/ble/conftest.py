@@ -1,0 +1,51 @@
+"""A virtual radio that all tests share, meters on it, and the gateway's own place there."""
+
+import itertools
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from ble_world import PASSKEY, Meter, Person, Program, process_address
+
+from device_gateway.transports.ble.radio import Radio, open_radio
+
+_addresses = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def air() -> Iterator[str]:
+    """The address of the radio."""
+    with tempfile.TemporaryDirectory() as directory:
+        program = Program("-m", "device_simulators.radio.air", f"unix:{directory}/air.sock")
+        yield program.ready("radio ready ").split()[-1]
+        assert program.stop() == 0
+
+
+@pytest.fixture
+def start_meter(air: str) -> Iterator[Callable[..., Meter]]:
+    """Starts a meter: `start_meter("--records", "300")`, at an address of its own unless one is given."""
+    meters: list[Meter] = []
+
+    def start(*arguments: str, address: str | None = None, radio: str = air) -> Meter:
+        address = address or process_address(next(_addresses))
+        command = ("-m", "device_simulators.ble.command", "--radio", radio, "--address", address)
+        meter = Meter(address, Program(*command, "--passkey", f"{PASSKEY}", *arguments))
+        meters.append(meter)
+        meter.program.ready("meter ready ")
+        return meter
+
+    yield start
+    for meter in meters:
+        meter.program.stop()
+
+
+@pytest.fixture
+def person() -> Person:
+    return Person()
+
+
+@pytest.fixture
+async def radio(air: str, tmp_path: Path, person: Person) -> AsyncIterator[Radio]:
+    async with open_radio(air, tmp_path / "bonds.json", person) as radio:
+        yield radio
