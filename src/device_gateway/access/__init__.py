@@ -1,0 +1,28 @@
+"""Who may do what: one decision point, and the journal row that follows each decision."""
+
+from device_gateway.access.actors import Actor, App, Patient, System
+from device_gateway.access.apps import CATEGORY_SYSTEM, categories_of
+from device_gateway.access.decide import decide, readable_metrics
+from device_gateway.access.decisions import OTHER_PATIENT, Decision, Deny, Permit
+from device_gateway.access.journalled import journal_decision
+from device_gateway.access.resources import Action, DeviceOf, ObservationOf, Resource
+
+__all__ = [
+    "CATEGORY_SYSTEM",
+    "OTHER_PATIENT",
+    "Action",
+    "Actor",
+    "App",
+    "Decision",
+    "Deny",
+    "DeviceOf",
+    "ObservationOf",
+    "Patient",
+    "Permit",
+    "Resource",
+    "System",
+    "categories_of",
+    "decide",
+    "journal_decision",
+    "readable_metrics",
+]

@@ -1,0 +1,58 @@
+"""Who calls: the app behind a bearer token, or the reason why it is turned away (RFC 6750)."""
+
+import re
+from typing import Final
+
+from psycopg import AsyncConnection
+from starlette.requests import Request
+
+from app_catalog import AppGrant, grant_of_token
+from device_gateway.access import App, Deny, journal_decision
+from device_gateway.database.pool import Row
+from device_gateway.database.scoping import space_scope
+from device_gateway.fhir.errors import TokenMissing, TokenRefused
+from device_gateway.journal import EventName
+from device_gateway.state import wiring_of
+
+_BEARER: Final = re.compile(r"bearer +(?P<token>[A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE | re.ASCII)
+
+
+def bearer_token(request: Request) -> str:
+    """Raises TokenMissing where no Bearer token is sent, TokenRefused for one that no server would have issued.
+
+    A token in the query or in a form is not looked at (OAuth 2.1 §5.1).
+    """
+    headers = request.headers.getlist("authorization")
+    if not headers or not headers[0].lower().startswith("bearer"):
+        raise TokenMissing
+    found = _BEARER.fullmatch(headers[0].strip())
+    if len(headers) > 1 or found is None:
+        raise TokenRefused
+    return found["token"]
+
+
+async def calling_app(request: Request, connection: AsyncConnection[Row]) -> App:
+    """The app, its token good at this moment. Raises TokenRefused.
+
+    That a token which used to work was turned away is written into the journal of its patient and committed; a token
+    that never was has no patient.
+    """
+    grant = await grant_of_token(connection, bearer_token(request), wiring_of(request).clock())
+    if grant is None:
+        raise TokenRefused
+    if grant.refusal is not None:
+        await _journal_refusal(connection, grant, grant.refusal)
+        raise TokenRefused
+    return App(grant)
+
+
+async def _journal_refusal(connection: AsyncConnection[Row], grant: AppGrant, reason: str) -> None:
+    async with space_scope(connection, grant.subject):
+        await journal_decision(
+            connection,
+            grant.subject,
+            App(grant),
+            EventName.APP_REFUSED,
+            Deny(reason, unauthorised=True),
+            resource="request",
+        )

@@ -1,0 +1,48 @@
+"""The SQL of reading back. Each statement runs inside `space_scope` and sees the readings of that space only."""
+
+# What this space's sources measure. Row-level security leaves the other spaces' series out.
+SERIES = "SELECT id, uuid, metric, device_id, source_id FROM gateway.series ORDER BY id"
+
+# The zone in which the patient's days are counted.
+ZONE = "SELECT zone FROM gateway.space"
+
+# `amended` is looked up only for the few rows that were corrected. Status 0 is final.
+COLUMNS = """r.series, r.time, r.seq, r.value, r.value2, r.value3, r.decimals, r.offset_min, r.flags, r.version,
+  r.context,
+  CASE WHEN r.version = 1 THEN false ELSE EXISTS (
+    SELECT FROM gateway.reading_version_scoped v
+    WHERE v.series = r.series AND v.time = r.time AND v.seq = r.seq AND (v.flags >> 8) & 7 = 0) END AS amended"""
+
+# A page, newest first: (series, low, high, high seq) per window, limit, limit. See 0005_reading_back.sql.
+NEWEST = f"""SELECT {COLUMNS}
+FROM gateway.reading_newest(%s::int4[], %s::timestamptz[], %s::timestamptz[], %s::int8[], %s) r
+ORDER BY r.time DESC, r.series DESC, r.seq DESC LIMIT %s"""
+
+# A page, oldest first: (series, low, low seq, high) per window, limit, limit.
+OLDEST = f"""SELECT {COLUMNS}
+FROM gateway.reading_oldest(%s::int4[], %s::timestamptz[], %s::int8[], %s::timestamptz[], %s) r
+ORDER BY r.time, r.series, r.seq LIMIT %s"""
+
+# How many readings the windows hold: (series, low, high) per window.
+COUNT = """SELECT count(*) AS readings
+FROM unnest(%s::int4[], %s::timestamptz[], %s::timestamptz[]) AS w (series, low, high)
+JOIN gateway.reading_scoped r ON r.series = w.series AND r.time >= w.low AND r.time < w.high"""
+
+# Readings by identity: (series, time, seq).
+IDENTIFIED = f"""SELECT {COLUMNS}
+FROM unnest(%s::int4[], %s::timestamptz[], %s::int8[]) AS w (series, time, seq)
+JOIN gateway.reading_scoped r ON r.series = w.series AND r.time = w.time AND r.seq = w.seq"""
+
+# Which of these series hold any reading at all.
+HOLDING_READINGS = """SELECT s.id FROM unnest(%s::int4[]) AS s (id)
+WHERE EXISTS (SELECT FROM gateway.reading_scoped r WHERE r.series = s.id)"""
+
+# Mean, lowest, highest and count per day of the patient: the offset of each reading says to which day it belongs, and
+# the zone of the space where that is unknown. Series, low, high.
+DAILY_MEANS = """SELECT
+  CASE WHEN r.offset_min IS NULL THEN (r.time AT TIME ZONE p.zone)::date
+       ELSE (r.time AT TIME ZONE 'UTC' + make_interval(mins => r.offset_min))::date END AS day,
+  avg(r.value) AS mean, min(r.value) AS low, max(r.value) AS high, count(*) AS readings
+FROM gateway.space p CROSS JOIN gateway.reading_scoped r
+WHERE r.series = ANY (%s::int4[]) AND r.time >= %s AND r.time < %s
+GROUP BY 1 ORDER BY 1"""
