@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app_catalog import CatalogueEvent, EndedGrant, Scope, Wiring
+from device_gateway.access import VALUE_SETS
 from device_gateway.accounts import Account, login_url, signed_in
 from device_gateway.database.pool import AsyncPool, Row
 from device_gateway.journal import Actor, Event, record
@@ -47,14 +48,9 @@ def wiring_of(settings: Settings, pool: AsyncPool, pages: Pages) -> Wiring:
         journal=SpaceJournal(),
         data_plane=MeasurementPlane(),
         clock=lambda: datetime.now(UTC),
-        value_sets=value_sets(),
+        value_sets=VALUE_SETS,
         management_url=f"{settings.public_url}/apps",
     )
-
-
-def value_sets() -> dict[str, frozenset[str]]:
-    """Names that a scope may use in ``code:in``: each metric by its key."""
-    return {key: frozenset({f"{metric.system}|{metric.code}"}) for key, metric in METRICS.items()}
 
 
 class SpaceJournal:

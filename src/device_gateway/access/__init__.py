@@ -1,7 +1,7 @@
 """Who may do what: one decision point, and the journal row that follows each decision."""
 
 from device_gateway.access.actors import Actor, App, Patient, System
-from device_gateway.access.apps import CATEGORY_SYSTEM, categories_of
+from device_gateway.access.apps import CATEGORY_SYSTEM, VALUE_SETS, categories_of
 from device_gateway.access.decide import decide, readable_metrics
 from device_gateway.access.decisions import OTHER_PATIENT, Decision, Deny, Permit
 from device_gateway.access.journalled import journal_decision
@@ -10,6 +10,7 @@ from device_gateway.access.resources import Action, DeviceOf, ObservationOf, Res
 __all__ = [
     "CATEGORY_SYSTEM",
     "OTHER_PATIENT",
+    "VALUE_SETS",
     "Action",
     "Actor",
     "App",

@@ -15,6 +15,8 @@ from device_gateway.metrics import METRICS
 LETTERS: Final[dict[Action, Literal["r", "s"]]] = {"read": "r", "search": "s"}  # SMART 2.2: r reads one, s searches
 CATEGORY_SYSTEM: Final = "http://terminology.hl7.org/CodeSystem/observation-category"
 VITAL_SIGNS: Final = "vital-signs"
+# Names that a scope may use in ``code:in``: each metric by its key.
+VALUE_SETS: Final = {key: frozenset({f"{metric.system}|{metric.code}"}) for key, metric in METRICS.items()}
 
 Check = Callable[[AppGrant, Action, Resource], Deny | None]
 
@@ -75,4 +77,5 @@ def _covered(scopes: tuple[Scope, ...], action: Action, resource: Resource) -> b
         LETTERS[action],
         codes=(f"{metric.system}|{metric.code}",),
         categories=[f"{CATEGORY_SYSTEM}|{category}" for category in categories_of(resource.metric)],
+        value_sets=VALUE_SETS,
     )
