@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Callable
 
 import uvicorn
 
@@ -17,8 +18,21 @@ def application() -> object:
     return create_app(load_settings())
 
 
-def serve_http(settings: Settings, host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT. Raises PortTaken."""
+class _Server(uvicorn.Server):
+    """Says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._announce()
+
+
+def serve_http(settings: Settings, host: str, port: int, announce: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT; `announce` is called once it listens. Raises PortTaken."""
     options = {
         "host": host, "port": port, "log_config": None, "access_log": False, "timeout_graceful_shutdown": GRACE_S,
         "server_header": False, "proxy_headers": False,
@@ -26,9 +40,9 @@ def serve_http(settings: Settings, host: str, port: int) -> None:
     _check_free(host, port)
     if settings.workers > 1:
         os.environ["DEVICE_GATEWAY_DATA_DIR"] = str(settings.data_dir)
-        uvicorn.run("device_gateway.serving:application", factory=True, workers=settings.workers, **options)  # type: ignore[arg-type]
+        uvicorn.run("device_gateway.serving:application", factory=True, workers=settings.workers, **options)  # type: ignore[arg-type]  # the values' types differ
     else:
-        uvicorn.run(create_app(settings), **options)  # type: ignore[arg-type]  # the values' types differ
+        _Server(uvicorn.Config(create_app(settings), **options), announce).run()  # type: ignore[arg-type]
 
 
 def _check_free(host: str, port: int) -> None:

@@ -32,7 +32,9 @@ def doctor(data_dir: DataDir = None, config: ConfigFile = None, as_json: AsJson 
     else:
         for finding in findings:
             mark = "[red]✗[/red]" if finding.problem else "[green]✓[/green]"
-            console.print(f"{mark} {finding.part}: {finding.state}" + (f" — {finding.problem}" if finding.problem else ""))
+            console.print(
+                f"{mark} {finding.part}: {finding.state}" + (f" — {finding.problem}" if finding.problem else "")
+            )
     if any(finding.problem for finding in findings):
         raise typer.Exit(1)
 

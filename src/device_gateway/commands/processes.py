@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from device_gateway.commands.options import AsJson, ConfigFile, DataDir, announce_ready, console, print_json, settings_of
+from device_gateway.commands.options import (
+    AsJson,
+    ConfigFile,
+    DataDir,
+    announce_ready,
+    console,
+    print_json,
+    settings_of,
+)
 from device_gateway.logs import configure_logs
 
 
@@ -21,7 +29,7 @@ def serve(
 
     settings = settings_of(data_dir, config)
     configure_logs("serve", settings.log_level)
-    serve_http(settings, host or settings.host, port or settings.port)
+    serve_http(settings, host or settings.host, port or settings.port, partial(announce_ready, "serve"))
 
 
 def ingest(data_dir: DataDir = None, config: ConfigFile = None) -> None:

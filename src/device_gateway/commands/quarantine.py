@@ -11,7 +11,9 @@ from device_gateway.database.pool import Row, connect
 from device_gateway.ingest import quarantine
 from device_gateway.ingest.replay import replay as replay_row
 
-app = typer.Typer(no_args_is_help=True, help="Payloads that gave no reading: list them, look at one, take them in again.")
+app = typer.Typer(
+    no_args_is_help=True, help="Payloads that gave no reading: list them, look at one, take them in again."
+)
 Number = Annotated[int, typer.Argument(help="Number of the row, as `list` shows it.")]
 
 

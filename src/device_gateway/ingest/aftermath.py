@@ -42,7 +42,8 @@ FROM unnest(%b::uuid[], %b::uuid[], %b::int4[], %b::int4[], %b::int4[], %b::int4
 ON CONFLICT (device_id, space_id, hour) DO UPDATE SET stored = a.stored + excluded.stored,
   duplicate = a.duplicate + excluded.duplicate, corrected = a.corrected + excluded.corrected,
   rejected = a.rejected + excluded.rejected
-RETURNING device_id, space_id, xmax = 0 AS first_of_hour, (SELECT model FROM gateway.device d WHERE d.id = device_id) AS model"""
+RETURNING device_id, space_id, xmax = 0 AS first_of_hour"""
+MODEL = "SELECT model FROM gateway.device WHERE id = %s"
 SEEN_EVERY_S = 60  # s: "last contact" is shown in minutes; writing it with each batch would double the writes
 
 
@@ -103,8 +104,11 @@ class Activity:
         for row in written:
             if row.first_of_hour:
                 connection.execute("SELECT set_config('app.space', %s, true)", (str(row.space_id),))
-                actor = Actor("device", str(row.device_id), row.model)
-                record_in_worker(connection, Event(EventName.DEVICE_SYNCED, row.space_id, actor, resource="Observation"))
+                model = connection.execute(MODEL, (row.device_id,)).fetchone().model
+                actor = Actor("device", str(row.device_id), model)
+                record_in_worker(
+                    connection, Event(EventName.DEVICE_SYNCED, row.space_id, actor, resource="Observation")
+                )
 
     def _add(self, owner: tuple[UUID, UUID], column: int, count: int) -> None:
         self._counts.setdefault(owner, [0, 0, 0, 0])[column] += count

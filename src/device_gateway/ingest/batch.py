@@ -1,8 +1,8 @@
 """A batch of messages, from bytes to COMMIT: the steps in their order.
 
     read      bytes ▸ readings, by the dialect of the topic
-    locate    senders and names ▸ devices, holdings, clocks
-    place     readings ▸ rows, inbox entries, rejections
+    locate    senders and names ▸ devices, holdings, clocks, series
+    place     readings ▸ rows, inbox entries, rejections, while the server takes in the rows before
     put       one transaction: readings, inbox, clocks, quarantine, activity, journal
     answer    an outcome message for each sender that waits for one
 
@@ -10,7 +10,7 @@ Nothing is acknowledged before `commit` returns. When it raises, nothing was wri
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -25,7 +25,7 @@ from device_gateway.ingest import aftermath, quarantine
 from device_gateway.ingest.dialects import dialects
 from device_gateway.ingest.edge_report import decode_report, message_id_of
 from device_gateway.ingest.message import Message
-from device_gateway.ingest.placing import Placed, Placer, Unassigned, devices_with_clocks
+from device_gateway.ingest.placing import Kind, Placed, Placer, Unassigned, devices_with_clocks
 from device_gateway.ingest.quarantine import Misfit
 from device_gateway.ingest.registry import KnownDevice, Name, Registry
 from device_gateway.readings.model import (
@@ -35,14 +35,22 @@ from device_gateway.readings.model import (
     Decoded,
     Duplicate,
     Outcome,
+    Reading,
     Rejected,
     Stored,
 )
-from device_gateway.readings.put import ReadingWriter
+from device_gateway.readings.put import ReadingRow, ReadingWriter
 
 FROM_EDGE = "raw"  # the kind of topic on which an edge reports what it could not decode
-NAMES: dict[type[Outcome], str] = {Stored: "stored", Duplicate: "duplicate", Corrected: "corrected", Rejected: "rejected"}
-UNCLAIMED = Rejected("", "no dialect claims this topic: install its adapter, or set the topic that the pairing answer gave")
+NAMES: dict[type[Outcome], str] = {
+    Stored: "stored",
+    Duplicate: "duplicate",
+    Corrected: "corrected",
+    Rejected: "rejected",
+}
+UNCLAIMED = Rejected(
+    "", "no dialect claims this topic: install its adapter, or set the topic that the pairing answer gave"
+)
 
 
 @dataclass
@@ -94,32 +102,38 @@ class BatchWriter:
         now = datetime.now(UTC)
         deliveries = [read(message) for message in messages]
         understood = [(d.topic.sender, d.decoded) for d in deliveries if d.topic and isinstance(d.decoded, Decoded)]
-        devices = self._registry.locate(_names(understood))
+        kinds = [(sender, kinds_of(decoded)) for sender, decoded in understood]
+        devices = self._registry.locate(_names(understood, kinds))
         clocks = self._registry.clocks(devices_with_clocks(devices, understood))
         skews = _compare_clocks(understood, devices, clocks)
         placer = Placer(self._registry, devices, clocks, now)
-        for delivery in deliveries:
-            if delivery.topic and isinstance(delivery.decoded, Decoded):
-                delivery.placed = placer.place(delivery.topic.sender, delivery.decoded)
-        rows = placer.rows
-        unassigned = [o for d in deliveries for o in d.placed.others.values() if isinstance(o, Unassigned)]
+        for sender, found in kinds:
+            placer.open_lanes(sender, found)
+
+        def parts() -> Iterator[Sequence[ReadingRow]]:
+            for delivery in deliveries:
+                if delivery.topic and isinstance(delivery.decoded, Decoded):
+                    placed = delivery.placed = placer.place(delivery.topic.sender, delivery.decoded)
+                    yield placer.rows[placed.start :]
+
         result: list[Result] = []
 
         def then(outcomes: Sequence[Outcome]) -> None:
+            unassigned = [o for d in deliveries for o in d.placed.others.values() if isinstance(o, Unassigned)]
             inbox = aftermath.put_in_inbox(self._connection, unassigned)
             _share_out(deliveries, outcomes, inbox)
             misfits = [misfit for delivery in deliveries if (misfit := misfit_of(delivery))]
             quarantine.keep(self._connection, misfits, self._days)
             aftermath.save_clocks(self._connection, clocks, skews)
             activity = aftermath.Activity()
-            activity.count_rows(rows, outcomes, self._registry.owners)
+            activity.count_rows(placer.rows, outcomes, self._registry.owners)
             activity.count_rejections(deliveries, devices)
             activity.save(self._connection, self._seen)
             aftermath.save_batteries(self._connection, understood, devices)
             rejected = sum(len(delivery.placed.others) for delivery in deliveries) - len(inbox)
             result[:] = [Result(answers_of(deliveries), _tally(outcomes, inbox, rejected, len(misfits)))]
 
-        self._writer.put(rows, then)
+        self._writer.put(parts(), then)
         return result[0]
 
 
@@ -136,10 +150,17 @@ def read(message: Message) -> Delivery:
     return Delivery(message, topic, dialect.decode(topic.subtopic, message.payload, message.received_at))
 
 
-def _names(understood: Iterable[tuple[UUID, Decoded]]) -> set[Name]:
-    names: set[Name] = set()
+def kinds_of(decoded: Decoded) -> set[Kind]:
+    """The distinct (device, metric, unit) of a message: few, whatever its length."""
+    try:
+        return {(r.device, r.metric, r.unit) for r in decoded.readings}  # type: ignore[union-attr]
+    except AttributeError:  # a Rejected is among them
+        return {(r.device, r.metric, r.unit) for r in decoded.readings if isinstance(r, Reading)}
+
+
+def _names(understood: Iterable[tuple[UUID, Decoded]], kinds: Iterable[tuple[UUID, set[Kind]]]) -> set[Name]:
+    names = {(sender, kind[0]) for sender, found in kinds for kind in found}
     for sender, decoded in understood:
-        names.update((sender, name) for name in {r.device for r in decoded.readings if type(r) is not Rejected})  # type: ignore[union-attr]
         names.update((sender, clock.device) for clock in decoded.clocks)
         names.update((sender, name) for name in decoded.battery_percent)
     return names
@@ -173,7 +194,9 @@ def _share_out(deliveries: Iterable[Delivery], outcomes: Sequence[Outcome], inbo
             continue
         rest = iter(of_rows)
         delivery.outcomes = [
-            other if isinstance(other := placed.others.get(index), Rejected) else next(rest if other is None else of_inbox)
+            other
+            if isinstance(other := placed.others.get(index), Rejected)
+            else next(rest if other is None else of_inbox)
             for index in range(placed.count + len(placed.others))
         ]
 

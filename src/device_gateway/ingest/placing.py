@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, cast
 from uuid import UUID
 
@@ -14,9 +14,11 @@ from device_gateway.readings.model import Decoded, Reading, Rejected
 from device_gateway.readings.normalise import CLOCK_TOLERANCE_S, STATUS_BITS, Scale, scale_of, value_of
 from device_gateway.readings.put import PG_EPOCH, ReadingRow, to_microseconds
 
-DAY_US, SECOND_US = 86_400_000_000, 1_000_000
+SECOND_US = 1_000_000
+PG_EPOCH_US = round(PG_EPOCH.timestamp()) * SECOND_US  # PostgreSQL counts from 2000, Python from 1970
 OLDEST_YEAR = 2000  # no device of this kind is older; a clock that was reset shows such a year
 NOWHERE = Rejected("/device", "no device of that name sends through this sender: pair it first")
+Kind = tuple[str | None, str, str]  # device, metric, unit as sent
 NOBODY = Holding(0, 0, UUID(int=0), "UTC")
 FUTURE = Rejected("/at", "in the future: check the clock of the device")
 TOO_OLD = Rejected("/at", "before the year 2000: the clock of the device was reset")
@@ -66,6 +68,17 @@ class Placer:
         self._clocks = clocks
         self._now = now
         self._latest = to_microseconds(now) + CLOCK_TOLERANCE_S * SECOND_US
+        self._lanes: dict[tuple[UUID, str | None, str, str], Lane | Rejected] = {}
+
+    def open_lanes(self, sender: UUID, kinds: Iterable[Kind]) -> None:
+        """Look up, and make where it is the first of its kind, the series that readings of `kinds` need.
+
+        Before any `place`: while rows are streamed to the database it answers no questions.
+        """
+        for device, metric, unit in kinds:
+            key = (sender, device, metric, unit)
+            if key not in self._lanes:
+                self._lanes[key] = self._lane(*key)
 
     def place(self, sender: UUID, decoded: Decoded) -> Placed:
         """Never raises for what a reading says.
@@ -81,7 +94,8 @@ class Placer:
         metric = unit = ""
         lane: Lane | Rejected = NOWHERE
         known: dict[str, tuple[float, int]] = {}
-        since = until = series = flags = 0
+        since = until = series = flags = minutes = 0
+        last_offset: timedelta | None = None
         for reading in decoded.readings:
             index += 1
             if type(reading) is not Reading:
@@ -89,7 +103,7 @@ class Placer:
                 continue
             if reading.metric != metric or reading.unit != unit or reading.device != device:
                 metric, unit, device = reading.metric, reading.unit, reading.device
-                lane = self._lane(sender, device, metric, unit)
+                lane = self._lanes[sender, device, metric, unit]
                 if type(lane) is Lane:
                     known, since, until, series = lane.known, lane.since, lane.until, lane.series
                     flags = lane.scale.flags
@@ -103,11 +117,12 @@ class Placer:
                 and reading.context is None
                 and reading.status == "final"
             ):
-                elapsed = at - PG_EPOCH
-                time = elapsed.days * DAY_US + elapsed.seconds * SECOND_US + elapsed.microseconds
+                # Exact: microseconds since 1970 need 51 bits, a float8 has 53, and the rounding error is below a half.
+                time = round(at.timestamp() * 1e6) - PG_EPOCH_US
                 if since <= time < until and 0 <= time <= latest:
-                    offset = at.utcoffset()
-                    minutes = offset.days * 1440 + offset.seconds // 60  # type: ignore[union-attr]  # at is aware
+                    if (offset := at.utcoffset()) != last_offset:
+                        last_offset = offset
+                        minutes = offset.days * 1440 + offset.seconds // 60  # type: ignore[union-attr]  # at is aware
                     rows.append((series, time, reading.seq, number[0], number[1], minutes, flags, None, None, None))
                     continue
             odd = lane if type(lane) is Rejected else self._odd(cast(Lane, lane), reading)

@@ -21,7 +21,9 @@ ON CONFLICT (topic, payload_sha256) DO UPDATE SET seen = q.seen + 1, last_at = n
 LIST = """SELECT id, topic, sender, dialect, pointer, reason, seen, length(payload) AS bytes, first_at, last_at, expires_at,
   replayed_at, replay_result FROM gateway.quarantine WHERE id > %s ORDER BY id LIMIT %s"""
 SHOW = "SELECT * FROM gateway.quarantine WHERE id = %s"
-WAITING = "SELECT id FROM gateway.quarantine WHERE replayed_at IS NULL AND (%b::text IS NULL OR dialect = %b) ORDER BY id"
+WAITING = (
+    "SELECT id FROM gateway.quarantine WHERE replayed_at IS NULL AND (%b::text IS NULL OR dialect = %b) ORDER BY id"
+)
 REPLAYED = "UPDATE gateway.quarantine SET replayed_at = now(), replay_result = %s WHERE id = %s"
 EXPIRE = "DELETE FROM gateway.quarantine WHERE expires_at < now()"
 

@@ -4,7 +4,7 @@ A binary COPY comes first, for most batches are new. When the unique index refus
 `gateway.reading_put` tells the rows apart in one statement. A stream of replays is recognised and spared the attempt.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 
@@ -55,45 +55,65 @@ class ReadingWriter:
         self._connection = connection
         self._replays = 0.0  # moving share of batches that held something known
 
-    def put(self, rows: Sequence[ReadingRow], then: Callable[[Sequence[Outcome]], None]) -> Sequence[Outcome]:
-        """Commit `rows` and what `then` writes, in one transaction; returns the outcomes in the order of `rows`.
+    def put(
+        self, parts: Iterable[Sequence[ReadingRow]], then: Callable[[Sequence[Outcome]], None]
+    ) -> Sequence[Outcome]:
+        """Commit all rows of `parts` and what `then` writes, in one transaction; returns the outcomes in their order.
 
+        `parts` is read once, while the server already takes in what came before: making rows and storing them overlap.
         `then` is given the outcomes inside the transaction, after the readings are written. It runs again if the
         transaction must be repeated. Raises psycopg.Error; then nothing was written.
         """
-        ordered = sorted(rows, key=IDENTITY)  # one order for all writers: no deadlocks, and a warm index
+        rows: list[ReadingRow] = []
+        rest = iter(parts)
         if self._replays <= REPLAY_SHARE:
             try:
-                outcomes = self._copy(ordered, then)
-            except errors.UniqueViolation:
+                outcomes = self._copy(rest, rows, then)
+            except (errors.UniqueViolation, errors.DeadlockDetected):
                 pass
             else:
                 self._replays *= REPLAY_MEMORY
                 return outcomes
-        return self._tell_apart(rows, ordered, then)
+        for part in rest:  # what COPY was refused before it read
+            rows.extend(part)
+        return self._tell_apart(rows, then)
 
-    def _copy(self, ordered: Sequence[ReadingRow], then: Callable[[Sequence[Outcome]], None]) -> Sequence[Outcome]:
-        outcomes = [STORED] * len(ordered)
-        for attempt in (1, 2):
-            try:
-                with self._connection.transaction(), self._connection.cursor() as cursor:
-                    if ordered:
-                        with cursor.copy(COPY) as copy:
-                            copy.set_types(COPY_TYPES)
-                            write = copy.write_row
-                            for row in ordered:
-                                write(row)
-                    then(outcomes)
-                return outcomes
-            except errors.CheckViolation:  # no partition for a month that was never written to
-                if attempt == 2:
-                    raise
-                self._ensure_partitions(ordered)
-        raise AssertionError("unreachable")
+    def _copy(
+        self, parts: Iterator[Sequence[ReadingRow]], rows: list[ReadingRow], then: Callable[[Sequence[Outcome]], None]
+    ) -> Sequence[Outcome]:
+        """COPY all rows; `rows` collects them, for whoever has to begin again."""
+        try:
+            return self._copy_once(self._collected(parts, rows), rows, then)
+        except errors.CheckViolation:  # no partition for a month that was never written to
+            for part in parts:
+                rows.extend(part)
+            self._ensure_partitions(rows)
+            return self._copy_once([list(rows)], rows, then)
+
+    def _copy_once(
+        self, parts: Iterable[Sequence[ReadingRow]], rows: list[ReadingRow], then: Callable[[Sequence[Outcome]], None]
+    ) -> Sequence[Outcome]:
+        with self._connection.transaction(), self._connection.cursor() as cursor:
+            with cursor.copy(COPY) as copy:
+                copy.set_types(COPY_TYPES)
+                write = copy.write_row
+                for part in parts:
+                    for row in part:
+                        write(row)
+            outcomes = [STORED] * len(rows)
+            then(outcomes)
+        return outcomes
+
+    @staticmethod
+    def _collected(parts: Iterator[Sequence[ReadingRow]], rows: list[ReadingRow]) -> Iterator[Sequence[ReadingRow]]:
+        for part in parts:
+            rows.extend(part)
+            yield part
 
     def _tell_apart(
-        self, rows: Sequence[ReadingRow], ordered: Sequence[ReadingRow], then: Callable[[Sequence[Outcome]], None]
+        self, rows: Sequence[ReadingRow], then: Callable[[Sequence[Outcome]], None]
     ) -> Sequence[Outcome]:
+        ordered = sorted(rows, key=IDENTITY)  # one order for all writers: no deadlocks
         self._ensure_partitions(ordered)
         found: dict[tuple[int, int, int], list[Outcome]] = {}
         with self._connection.transaction():

@@ -1,0 +1,40 @@
+"""The other side of ``/api/devices/claim``: an edge that exchanges a claim code for credentials and topics."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+
+from device_gateway.errors import BadSetting, ClaimRefused, GatewayError
+
+TIMEOUT_S = 15
+
+
+def claim_device(
+    gateway: str, code: str, model: str, *, hardware_id: str | None = None, carrier: tuple[str, str] | None = None
+) -> dict[str, Any]:  # Any: a JSON object, as `devices.routes` documents it
+    """The pairing answer. `carrier` is (id, MQTT password) of the edge or hub that carries the device.
+
+    Raises BadSetting for a URL that is none, ClaimRefused or GatewayError with the gateway's words otherwise.
+    """
+    if urlsplit(gateway).scheme not in ("http", "https"):
+        raise BadSetting("--gateway: an http(s) URL is needed")
+    body = {"claim_code": code, "model": model} | ({"hardware_id": hardware_id} if hardware_id else {})
+    try:
+        answer = httpx2.post(
+            f"{gateway.rstrip('/')}/api/devices/claim", json=body, auth=carrier, timeout=TIMEOUT_S, follow_redirects=False
+        )
+    except httpx2.HTTPError as error:
+        raise GatewayError(f"{gateway} does not answer: {error}") from error
+    if answer.status_code == ClaimRefused.http_status:
+        raise ClaimRefused
+    if answer.status_code != httpx2.codes.CREATED:
+        raise GatewayError(f"{gateway} refused with {answer.status_code}: {_detail(answer)}")
+    return dict(answer.json())
+
+
+def _detail(answer: httpx2.Response) -> str:
+    try:
+        return str(answer.json().get("detail", ""))
+    except ValueError:
+        return answer.text[:200]
