@@ -199,7 +199,7 @@ class Registered:
         assert response.status_code == 303, response.text
         return query_of(response)["code"], verifier
 
-    async def redeem(self, code: str, verifier: str, **changes: str | None) -> httpx2.Response:
+    async def redeem(self, code: str, verifier: str, /, **changes: str | None) -> httpx2.Response:
         form = {
             "grant_type": "authorization_code",
             "code": code,
@@ -210,7 +210,7 @@ class Registered:
         }
         return await self.post("/oauth/token", form)
 
-    async def refresh(self, refresh_token: str, **changes: str | None) -> httpx2.Response:
+    async def refresh(self, refresh_token: str, /, **changes: str | None) -> httpx2.Response:
         form = {
             "grant_type": "refresh_token",
             "refresh_token": refresh_token,

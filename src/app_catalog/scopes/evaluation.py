@@ -69,6 +69,13 @@ def accepted(constraint: Constraint, value_sets: ValueSets) -> frozenset[str]:
     return frozenset().union(*(value_sets.get(value, frozenset({value})) for value in constraint.values))
 
 
+def narrower(one: str, other: str) -> str | None:
+    """The FHIR token that means what both mean, or None: of ``system|code`` and ``code`` the one with the system."""
+    if _same(one, other):
+        return other
+    return one if _same(other, one) else None
+
+
 def _names(scope: Scope, resource_type: str, letter: Letter) -> bool:
     return scope.resource_type in {"*", resource_type} and letter in scope.letters
 
@@ -84,8 +91,7 @@ def _codes_of(scope: Scope, value_sets: ValueSets, categories: ValueSets) -> fro
         sets.append(tokens)
     common, *others = sets
     for other in others:
-        # Of "system|code" and "code" the one with the system is the narrower.
-        common = frozenset(max(a, b, key=len) for a in common for b in other if _same(a, b) or _same(b, a))
+        common = frozenset(token for a in common for b in other if (token := narrower(a, b)))
     return common
 
 

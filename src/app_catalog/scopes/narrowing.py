@@ -3,13 +3,16 @@
 from collections.abc import Iterable
 from functools import lru_cache
 
-from app_catalog.scopes.grammar import LETTERS, Scope, Scopes
+from app_catalog.scopes.evaluation import narrower
+from app_catalog.scopes.grammar import LETTERS, Constraint, Scope, Scopes
 
 
 def meet(one: Scope, other: Scope) -> Scope | None:
-    """The scope that allows exactly what both allow, or None.
+    """The scope that allows what both allow, or None.
 
-    Keeps the v1 spelling only where the result allows all that the v1 scope asked for.
+    Two lists of codes, or of categories, become what they share; None when that is nothing. So a resource that has one
+    code of each list is left out, although both scopes name it: the error is on the side of less. Keeps the v1 spelling
+    only where the result allows all that the v1 scope asked for.
     """
     if one.level != other.level:
         return None
@@ -19,7 +22,9 @@ def meet(one: Scope, other: Scope) -> Scope | None:
     if not letters:
         return None
     resource_type = other.resource_type if one.resource_type == "*" else one.resource_type
-    constraints = tuple(sorted({*one.constraints, *other.constraints}))
+    constraints = _both(one.constraints, other.constraints)
+    if constraints is None:
+        return None
     v1 = any(scope.v1 and scope.letters == letters for scope in (one, other))
     return Scope(one.level, resource_type, letters, constraints, v1)
 
@@ -43,7 +48,7 @@ def includes(wide: Scope, narrow: Scope) -> bool:
 def normal_form(scopes: Iterable[Scope]) -> tuple[Scope, ...]:
     """Sorted, without scopes that another one includes."""
     kept: list[Scope] = []
-    for scope in sorted(set(sorted(scopes, key=lambda scope: not scope.v1))):  # of two spellings the v1 one stays
+    for scope in sorted(_distinct(scopes)):
         if any(includes(other, scope) for other in kept):
             continue
         kept = [other for other in kept if not includes(scope, other)]
@@ -77,3 +82,23 @@ def is_within(wanted: Scopes, granted: Scopes) -> bool:
         and wanted.context <= granted.context
         and all(any(includes(wide, scope) for wide in granted.resources) for scope in wanted.resources)
     )
+
+
+def _distinct(scopes: Iterable[Scope]) -> set[Scope]:
+    """Without repetitions; of two spellings of one scope the v1 one stays."""
+    listed = list(scopes)
+    return {scope for scope in listed if scope.v1} | set(listed)
+
+
+def _both(one: tuple[Constraint, ...], other: tuple[Constraint, ...]) -> tuple[Constraint, ...] | None:
+    kept = {*one, *other}
+    for parameter in ("code", "category"):
+        ours = [constraint for constraint in one if constraint.parameter == parameter]
+        theirs = [constraint for constraint in other if constraint.parameter == parameter]
+        if len(ours) == len(theirs) == 1:
+            shared = {token for a in ours[0].values for b in theirs[0].values if (token := narrower(a, b))}
+            if not shared:
+                return None
+            kept -= {*ours, *theirs}
+            kept.add(Constraint(parameter, tuple(sorted(shared))))
+    return tuple(sorted(kept))

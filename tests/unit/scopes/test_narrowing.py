@@ -43,9 +43,27 @@ def allows(scopes, level, resource):
 
 
 @given(SETS, SETS, RESOURCES, st.sampled_from(["patient", "user"]))
-def test_narrowing_allows_exactly_what_both_sides_allow(one, other, resource, level):
+def test_narrowing_allows_nothing_that_a_side_does_not_allow(one, other, resource, level):
     both = allows(one, level, resource) and allows(other, level, resource)
-    assert allows(narrow(one, other), level, resource) == both
+    assert both or not allows(narrow(one, other), level, resource)
+
+
+@given(SETS, SETS, RESOURCES, st.sampled_from(["patient", "user"]))
+def test_of_a_resource_with_one_code_and_one_category_narrowing_allows_all_that_both_allow(one, other, resource, level):
+    kind, letter, codes, categories = resource
+    single = (kind, letter, sorted(codes)[:1], sorted(categories)[:1])
+    both = allows(one, level, single) and allows(other, level, single)
+    assert allows(narrow(one, other), level, single) == both
+
+
+def test_scopes_for_different_codes_have_nothing_in_common():
+    assert not narrow(parse("patient/Observation.rs?code=a"), parse("patient/Observation.rs?code=b"))
+    assert str(narrow(parse("patient/Observation.rs?code=a,b"), parse("patient/Observation.rs?code=b,c"))) == (
+        "patient/Observation.rs?code=b"
+    )
+    assert str(narrow(parse("patient/Observation.r?code=s|a"), parse("patient/Observation.r?code=a"))) == (
+        "patient/Observation.r?code=s|a"
+    )
 
 
 @given(SETS, SETS)
