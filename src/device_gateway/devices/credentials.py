@@ -30,8 +30,9 @@ def hash_password(password: str) -> str:
 
 def check_password(password: str, stored: str) -> bool:
     """Whether `password` is the one that `stored` was made from. Raises ValueError when `stored` is no such hash."""
-    nothing, kind, iterations, salt, expected = stored.split("$")
-    if nothing or kind != "7":
+    parts = stored.split("$")
+    if len(parts) != 5 or parts[:2] != ["", "7"]:
         raise ValueError("not a $7$ hash")
+    iterations, salt, expected = parts[2:]
     derived = pbkdf2_hmac("sha512", password.encode(), b64decode(salt), int(iterations), HASH_BYTES)
     return hmac.compare_digest(derived, b64decode(expected))
