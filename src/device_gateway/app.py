@@ -1,4 +1,4 @@
-"""The HTTP application: portal, FHIR, catalogue with OAuth, pairing. Stateless: any number of processes can serve it."""
+"""The HTTP application: portal, FHIR, catalogue with OAuth, pairing. Stateless: any number of processes serve it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,7 +23,14 @@ from device_gateway.errors import GatewayError
 from device_gateway.portal.pages import Pages
 from device_gateway.settings import Settings
 
-MACHINE_PATHS = ("/api/", "/oauth/", "/.well-known/", "/healthz", "/readyz", "/metrics")  # answered in JSON, not in HTML
+MACHINE_PATHS = (
+    "/api/",
+    "/oauth/",
+    "/.well-known/",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+)  # answered in JSON, not in HTML
 
 log = structlog.get_logger(__name__)
 
@@ -84,14 +91,14 @@ async def _metrics() -> Response:
 
 async def _on_gateway_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, GatewayError)  # noqa: S101  # registered for this class
-    return _answer(request, error)
+    return await _answer(request, error)
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for this class
     known = GatewayError(str(error.detail))
     known.http_status = error.status_code
-    response = _answer(request, known)
+    response = await _answer(request, known)
     response.headers.update(error.headers or {})
     return response
 
@@ -102,7 +109,7 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     where = "/".join(str(part) for part in first["loc"])
     known = GatewayError(f"{where}: {first['msg']}")
     known.http_status = HTTPStatus.UNPROCESSABLE_ENTITY
-    return _answer(request, known)
+    return await _answer(request, known)
 
 
 async def _on_database_away(request: Request, error: Exception) -> Response:
@@ -110,7 +117,7 @@ async def _on_database_away(request: Request, error: Exception) -> Response:
     known = GatewayError("The service cannot answer at this moment: try again in a few seconds.")
     known.http_status = HTTPStatus.SERVICE_UNAVAILABLE
     known.fhir_code = "transient"
-    response = _answer(request, known)
+    response = await _answer(request, known)
     response.headers["Retry-After"] = "5"
     return response
 
@@ -121,10 +128,10 @@ async def _on_failure(request: Request, error: Exception) -> Response:
     known = GatewayError("Something went wrong here. It was noted; please try again.")
     known.http_status = HTTPStatus.INTERNAL_SERVER_ERROR
     known.fhir_code = "exception"
-    return _answer(request, known)
+    return await _answer(request, known)
 
 
-def _answer(request: Request, error: GatewayError) -> Response:
+async def _answer(request: Request, error: GatewayError) -> Response:
     path = request.url.path
     if path == "/fhir" or path.startswith("/fhir/"):
         return fhir.error_response(error)
@@ -132,7 +139,7 @@ def _answer(request: Request, error: GatewayError) -> Response:
         problem = {"title": HTTPStatus(error.http_status).phrase, "status": error.http_status, "detail": error.message}
         return JSONResponse(problem, error.http_status, media_type="application/problem+json")
     try:
-        return portal.error_page(request, error)
+        return await portal.error_page(request, error)
     except psycopg.Error:  # the page itself needs the database
         return PlainTextResponse(error.message, error.http_status)
 

@@ -8,6 +8,7 @@ from device_gateway.database.pool import AsyncPool
 from device_gateway.settings import Settings
 
 if TYPE_CHECKING:  # the portal imports this module
+    from app_catalog import Wiring
     from device_gateway.portal.pages import Pages
 
 
@@ -21,3 +22,7 @@ def settings_of(request: HTTPConnection) -> Settings:
 
 def pages_of(request: HTTPConnection) -> "Pages":
     return cast("Pages", request.app.state.pages)
+
+
+def wiring_of(request: HTTPConnection) -> "Wiring":
+    return cast("Wiring", request.app.state.wiring)

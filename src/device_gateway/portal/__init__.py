@@ -1,0 +1,21 @@
+"""The portal: pages for people, rendered on the server, complete without JavaScript, in French and English."""
+
+from fastapi import APIRouter
+
+from device_gateway.portal import (
+    apps,
+    devices_pages,
+    home,
+    journal_page,
+    language,
+    new_device,
+    settings_page,
+)
+from device_gateway.portal.error_pages import error_page
+from device_gateway.portal.static_files import static_files
+
+router = APIRouter()
+for part in (home, new_device, devices_pages, apps, journal_page, settings_page, language):
+    router.include_router(part.router)
+
+__all__ = ["error_page", "router", "static_files"]

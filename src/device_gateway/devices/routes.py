@@ -1,0 +1,141 @@
+"""``POST /api/devices/claim``: a device, hub or edge exchanges a claim code for its place in the registry."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from fastapi import APIRouter, Request
+from psycopg import AsyncConnection
+from starlette.responses import JSONResponse, Response
+
+from device_gateway.database.pool import Row
+from device_gateway.devices import guesses
+from device_gateway.devices.carrier import BadCarrierCredentials, carrier_of
+from device_gateway.devices.pairing import Paired, redeem
+from device_gateway.devices.topics import DEVICE_SENDS, RECEIVED, hub_topic, topic_of
+from device_gateway.errors import ClaimRefused, DeviceAlreadyClaimed, GatewayError
+from device_gateway.journal import Actor, Event, EventName, record
+from device_gateway.state import pool_of, settings_of
+
+MAX_BODY = 4096  # bytes: the request has three short fields
+PORTS = {"mqtt": 1883, "mqtts": 8883}
+
+router = APIRouter(prefix="/api/devices", tags=["devices"])
+
+
+class ClaimRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of a claim. `hardware_id`: Bluetooth address or serial number, needed for what a hub or an edge carries."""
+
+    claim_code: str
+    model: str
+    hardware_id: str | None = None
+
+
+class BadClaim(GatewayError):
+    """The body is JSON: {"claim_code": "ABCD-EFGH", "model": "…", "hardware_id": "…" or absent}."""
+
+
+class NoBroker(GatewayError):
+    """This gateway cannot tell devices where its broker is; its operator must set DEVICE_GATEWAY_MQTT_PUBLIC_URL."""
+
+    http_status = 503
+
+
+OPENAPI = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["claim_code", "model"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "claim_code": {"type": "string", "examples": ["7K3M-Q9TX"]},
+                        "model": {"type": "string"},
+                        "hardware_id": {"type": ["string", "null"], "examples": ["C0:FF:EE:12:34:56"]},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+@router.post(
+    "/claim", status_code=201, summary="Exchange a claim code for credentials and topics", openapi_extra=OPENAPI
+)
+async def claim(request: Request) -> Response:
+    """A device, hub or edge that the patient's claim code ties to the patient's space.
+
+    With HTTP Basic (id and MQTT password of a hub or an edge), the new device is one that it carries: it gets no
+    credentials of its own, and the topics are its carrier's.
+    """
+    settings = settings_of(request)
+    broker = settings.mqtt_public_url or settings.mqtt_url
+    if not broker:
+        raise NoBroker
+    wanted = await _body(request)
+    address = guesses.network_of(request.client.host if request.client else None)
+    async with pool_of(request).connection() as connection:
+        await guesses.take(connection, address)
+        try:
+            parent = await carrier_of(connection, request)
+            paired = await redeem(connection, wanted.claim_code, wanted.model, wanted.hardware_id, parent)
+        except (ClaimRefused, BadCarrierCredentials) as error:
+            await _tell_guess(connection, error)
+            raise
+        except DeviceAlreadyClaimed:
+            raise  # counts as a guess: it tells that somebody holds this device
+        except GatewayError:
+            await guesses.give_back(connection, address)
+            raise
+        await guesses.give_back(connection, address)
+    return JSONResponse(_answer(paired, broker), 201, headers={"Cache-Control": "no-store"})
+
+
+async def _body(request: Request) -> ClaimRequest:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise BadClaim
+    try:
+        wanted = msgspec.json.decode(body, type=ClaimRequest)
+    except msgspec.MsgspecError as error:
+        raise BadClaim(f"{BadClaim.__doc__} {error}") from error
+    if any("\0" in (text or "") for text in (wanted.claim_code, wanted.model, wanted.hardware_id)):
+        raise BadClaim
+    return wanted
+
+
+def _answer(paired: Paired, broker: str) -> dict[str, Any]:  # Any: a JSON object
+    sender = paired.parent or paired.device
+    topics = {kind: topic_of(sender, kind) for kind in (*DEVICE_SENDS, *RECEIVED)}
+    if paired.known.model.kind == "hub":
+        topics["base"] = hub_topic(sender, paired.known.dialect)
+    parts = urlsplit(broker)
+    return {
+        "device_id": str(paired.device),
+        "model": paired.known.model.key,
+        "parent_id": str(paired.parent) if paired.parent else None,
+        "mqtt": {
+            "host": parts.hostname,
+            "port": parts.port or PORTS[parts.scheme],
+            "tls": parts.scheme == "mqtts",
+            "username": str(paired.device),
+            "password": paired.password,
+            "client_id": str(paired.device),
+        }
+        if paired.password
+        else None,
+        "topics": topics,
+    }
+
+
+async def _tell_guess(connection: AsyncConnection[Row], error: GatewayError) -> None:
+    """A wrong code belongs to nobody: the operators' journal has it, without the code."""
+    await record(
+        connection,
+        Event(EventName.DEVICE_CLAIMED, None, Actor("device"), outcome="deny", reason=type(error).__name__),
+    )

@@ -1,0 +1,154 @@
+"""The journal in sentences: one per event and outcome, about "you" where it was the patient."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+from uuid import UUID
+
+import app_catalog
+from device_gateway.devices.models import model_name
+from device_gateway.journal import EventName
+from device_gateway.journal.reading_back import Entry
+from device_gateway.portal.translations import marked as _
+from device_gateway.portal.words import Words
+
+App = app_catalog.EventName
+
+# Values: who (actor), app, device, metrics, purposes, why. `num` is the quantity where there is one.
+PERMITTED: Mapping[str, str] = {
+    EventName.SIGNED_IN: _("You signed in."),
+    EventName.SIGNED_OUT: _("You signed out."),
+    EventName.PASSWORD_CHANGED: _("You changed your password; other windows were signed out."),
+    EventName.CLAIM_CODE_MADE: _("You made a claim code for “%(device)s”."),
+    EventName.DEVICE_CLAIMED: _("“%(device)s” was paired with your space."),
+    EventName.DEVICE_RELEASED: _("You removed “%(device)s”. What it measured before stays with you."),
+    EventName.DEVICE_SYNCED: _("“%(device)s” sent measurements."),
+    App.APP_PAIRED: _("You connected %(app)s."),
+    App.APP_UNPAIRED: _("You disconnected %(app)s: its access ended at once."),
+    App.PURPOSE_GIVEN: _("You agreed that %(app)s may do this: %(purposes)s."),
+    App.PURPOSE_WITHDRAWN: _("You took back what you had allowed %(app)s: %(purposes)s."),
+    App.CODE_REDEEMED: _("%(app)s received the access that you gave it."),
+    App.TOKEN_REFRESHED: _("%(app)s renewed its access."),
+    App.TOKEN_REVOKED: _("%(app)s gave back its access."),
+    App.GRANT_REVOKED: _("The access of an app ended."),
+}
+COUNTED: Mapping[str, tuple[str, str]] = {
+    EventName.READINGS_SEEN: (_("You looked at your measurements."), _("You looked at your measurements (%(num)s).")),
+    EventName.APP_SEARCHED_OBSERVATIONS: (
+        _("%(app)s read %(num)s measurement: %(metrics)s."),
+        _("%(app)s read %(num)s measurements: %(metrics)s."),
+    ),
+    EventName.APP_READ_OBSERVATION: (
+        _("%(app)s read %(num)s measurement: %(metrics)s."),
+        _("%(app)s read %(num)s measurements: %(metrics)s."),
+    ),
+    EventName.APP_SEARCHED_DEVICES: (
+        _("%(app)s looked at the description of %(num)s device."),
+        _("%(app)s looked at the description of %(num)s devices."),
+    ),
+    EventName.APP_READ_DEVICE: (
+        _("%(app)s looked at the description of %(num)s device."),
+        _("%(app)s looked at the description of %(num)s devices."),
+    ),
+}
+NOTHING_FOUND = _("%(app)s asked for your measurements and found none that it may read.")
+REFUSED: Mapping[str, str] = {
+    EventName.SIGN_IN_REFUSED: _("A sign-in with your user name was refused."),
+    EventName.DEVICE_CLAIMED: _("A device could not be paired: someone else holds it, and must remove it first."),
+    App.APP_DENIED: _("You refused to connect %(app)s."),
+    App.CODE_REPLAYED: _("A code of %(app)s was used twice, so its access was ended."),
+    App.TOKEN_REPLAYED: _("A key of %(app)s was used twice, so its access was ended."),
+    App.TOKEN_REFUSED: _("%(app)s was refused."),
+}
+APP_REFUSED = _("%(app)s was refused: %(why)s.")
+SOMEBODY_REFUSED = _("%(who)s was refused.")
+# Reasons of `access` and of the catalogue, by the words that the journal keeps.
+REASONS: Mapping[str, str] = {
+    "other space": _("what it asked for is not yours"),
+    "other patient": _("it asked for somebody else's measurements"),
+    "no scope": _("it was not given this access"),
+    "no consent": _("you have not agreed to a purpose for it"),
+    "not referenced": _("it may read none of the device's measurements"),
+    "grant revoked": _("you had ended its access"),
+    "token revoked": _("its access had been ended"),
+    "token expired": _("its access had run out"),
+    "grant expired": _("its access had run out"),
+    "app suspended": _("the app is suspended"),
+}
+ANOTHER_REASON = _("it has no right to this")
+ANYTHING_ELSE = _("%(who)s: %(event)s")
+SYSTEM = _("The gateway")
+
+
+class Names(NamedTuple):
+    """What the ids in journal rows are called. devices by id; purposes by (app, key)."""
+
+    devices: Mapping[UUID, str]
+    purposes: Mapping[tuple[UUID, str], str]
+
+
+def sentence(entry: Entry, words: Words, names: Names) -> str:
+    """One row of the journal, told."""
+    values = _values(entry, words, names)
+    refused = entry.outcome == "deny"
+    if refused:
+        template = REFUSED.get(entry.event)
+        if template is None and entry.actor_kind == "app":
+            why = words.gettext(REASONS.get(entry.reason or "", ANOTHER_REASON))
+            return words.gettext(APP_REFUSED, **values, why=why)
+        return words.gettext(template or SOMEBODY_REFUSED, **values)
+    if entry.event in REFUSED and entry.event not in PERMITTED:
+        return words.gettext(REFUSED[entry.event], **values)
+    if entry.event in COUNTED:
+        if entry.actor_kind == "app" and not entry.quantity and "observation" in entry.event:
+            return words.gettext(NOTHING_FOUND, **values)
+        one, many = COUNTED[entry.event]
+        return words.ngettext(one, many, entry.quantity or 0, **values)
+    return words.gettext(PERMITTED.get(entry.event, ANYTHING_ELSE), **values)
+
+
+def app_of(entry: Entry) -> UUID | None:
+    """The app that a row is about."""
+    text = entry.actor_id if entry.actor_kind == "app" else (entry.resource or "").removeprefix("app/")
+    return _uuid(text)
+
+
+def purposes_text(entry: Entry, names: Names) -> str:
+    """Names of the row's purposes; the key of one that is no longer described."""
+    app = app_of(entry)
+    keys = (entry.purpose or "").split()
+    return ", ".join(names.purposes.get((app, key), key) if app else key for key in keys)
+
+
+def _values(entry: Entry, words: Words, names: Names) -> dict[str, str]:
+    metrics = entry.details.get("metrics") or []
+    return {
+        "who": entry.actor_name or words.gettext(SYSTEM),
+        "app": str(entry.details.get("app") or entry.actor_name or ""),
+        "device": _device(entry, names),
+        "metrics": ", ".join(_inside(words.metric(key)) for key in metrics),
+        "purposes": purposes_text(entry, names),
+        "event": entry.event,
+    }
+
+
+def _device(entry: Entry, names: Names) -> str:
+    """As the patient called it at pairing or calls it now, otherwise the model."""
+    if name := entry.details.get("device"):
+        return str(name)
+    text = (entry.resource or "").removeprefix("Device/") if entry.actor_kind != "device" else entry.actor_id
+    device = _uuid(text)
+    if device and device in names.devices:
+        return names.devices[device]
+    return model_name(str(entry.details.get("model") or entry.actor_name or ""))
+
+
+def _inside(name: str) -> str:
+    """A metric's name within a sentence: small, but for an abbreviation such as HbA1c."""
+    return name if any(letter.isupper() or letter.isdigit() for letter in name[1:]) else name[0].lower() + name[1:]
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None

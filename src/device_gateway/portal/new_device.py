@@ -1,0 +1,160 @@
+"""``/devices/new``: a claim code for a device that can use one, or a device attached by its hardware id to a hub."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
+
+import segno
+from fastapi import APIRouter, Request
+from markupsafe import Markup
+from starlette.responses import RedirectResponse, Response
+
+from device_gateway.accounts.forms import read_form
+from device_gateway.accounts.origin import check_token
+from device_gateway.devices.claim_codes import NAME_LENGTH, BadDeviceName, BadSince, claim_state, make_claim_code
+from device_gateway.devices.holdings import HeldDevice, held_devices
+from device_gateway.devices.models import KnownModel, known_model, known_models
+from device_gateway.devices.pairing import BadHardwareId, UnknownHub, attach
+from device_gateway.errors import DeviceAlreadyClaimed, NotFound, UnknownModel
+from device_gateway.portal.patient import Patient, space_of
+from device_gateway.portal.translations import marked as _
+from device_gateway.portal.words import Words
+from device_gateway.state import pages_of, pool_of, settings_of
+
+router = APIRouter(prefix="/devices/new", include_in_schema=False)
+
+PROBLEMS = {
+    BadDeviceName: ("name", _("Give it a name of 1 to 60 characters.")),
+    BadSince: ("since", _("Choose a day that is not in the future.")),
+    UnknownModel: ("model", _("Choose a model from the list.")),
+    BadHardwareId: (
+        "hardware_id",
+        _("A Bluetooth address looks like AA:BB:CC:DD:EE:FF; a serial number has letters and digits."),
+    ),
+    UnknownHub: ("hub", _("Choose one of your hubs.")),
+    DeviceAlreadyClaimed: (
+        "hardware_id",
+        _('Someone else holds this device: its holder must remove it first, under "my devices".'),
+    ),
+}
+NEEDS_HUB = _("This model reaches us through a hub or an edge only. Pair that first.")
+FIELDS = ("model", "name", "since", "hub", "hardware_id")
+
+
+@dataclass
+class Entered:
+    """What was typed, kept when something has to be put right; `problems` by field."""
+
+    model: str = ""
+    name: str = ""
+    since: str = ""
+    hub: str = ""
+    hardware_id: str = ""
+    problems: dict[str, str] = field(default_factory=dict, init=False)
+
+
+@router.get("")
+async def choose(request: Request, account: Patient) -> Response:
+    today = datetime.now(pages_of(request).words(request).zone).date()
+    return await _form(request, account, Entered(since=today.isoformat()))
+
+
+@router.post("")
+async def chosen(request: Request, account: Patient) -> Response:
+    """With a hardware id and a hub: attached at once. Without: a claim code, shown once."""
+    form = await read_form(request)
+    check_token(form, account)
+    entered = Entered(**{name: form.get(name, "").strip() for name in FIELDS})
+    words, now = pages_of(request).words(request), datetime.now(UTC)
+    try:
+        known = known_model(entered.model)
+        since = _since(entered.since, words, now)
+        if not known.stands_alone:
+            return await _attach(request, account, entered, since)
+        return await _code(request, account, known, entered, since=since, now=now)
+    except tuple(PROBLEMS) as error:
+        name, text = PROBLEMS[type(error)]
+        entered.problems[name] = words.gettext(text)
+        return await _form(request, account, entered, 422)
+
+
+@router.get("/waiting/{made_us}")
+async def waiting(request: Request, account: Patient, made_us: int) -> Response:
+    """What became of the code made at `made_us`, microseconds since 1970: the open page asks every few seconds."""
+    try:
+        made_at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=made_us)
+    except OverflowError:
+        raise NotFound from None
+    async with pool_of(request).connection() as connection:
+        state = await claim_state(connection, space_of(account), made_at)
+    if state is None:
+        raise NotFound
+    return pages_of(request).render(request, "claim_waiting.html", _state(state.expires_at, made_us, state.used_at))
+
+
+async def _code(
+    request: Request, account: Patient, known: KnownModel, entered: Entered, *, since: datetime, now: datetime
+) -> Response:
+    minutes = settings_of(request).claim_code_minutes
+    async with pool_of(request).connection() as connection:
+        code = await make_claim_code(connection, space_of(account), account, entered.name, since, minutes, now=now)
+    made_us = (now - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    context = {"code": code, "qr": _qr(code), "model": known.model, "name": entered.name, "minutes": minutes}
+    context |= _state(now + timedelta(minutes=minutes), made_us, None)
+    return pages_of(request).render(request, "claim_code.html", context, 201)
+
+
+async def _attach(request: Request, account: Patient, entered: Entered, since: datetime) -> Response:
+    try:
+        hub = UUID(entered.hub)
+    except ValueError:
+        raise UnknownHub from None
+    async with pool_of(request).connection() as connection:
+        await attach(
+            connection, account, space_of(account),
+            hub=hub, model=entered.model, hardware_id=entered.hardware_id, name=entered.name, since=since,
+        )  # fmt: skip
+    return RedirectResponse("/devices?done=attached", 303)
+
+
+async def _form(request: Request, account: Patient, entered: Entered, status: int = 200) -> Response:
+    async with pool_of(request).connection() as connection:
+        held = await held_devices(connection, space_of(account))
+    hubs: Sequence[HeldDevice] = [device for device in held if device.kind != "device"]
+    known = known_models().values()
+    words = pages_of(request).words(request)
+    if entered.problems.get("hub") and not hubs:
+        entered.problems["hub"] = words.gettext(NEEDS_HUB)
+    context = {
+        "entered": entered,
+        "hubs": hubs,
+        "alone": [one.model for one in known if one.stands_alone],
+        "carried": [one.model for one in known if not one.stands_alone],
+        "today": datetime.now(words.zone).date().isoformat(),
+        "longest": NAME_LENGTH,
+    }
+    return pages_of(request).render(request, "device_new.html", context, status)
+
+
+def _since(text: str, words: Words, now: datetime) -> datetime:
+    """The local midnight at which that day begins. Raises BadSince."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise BadSince from None
+    if day > now.astimezone(words.zone).date():
+        raise BadSince
+    return datetime.combine(day, time(), words.zone)
+
+
+def _state(expires_at: datetime, made_us: int, used_at: datetime | None) -> dict[str, object]:
+    left = max(0, int((expires_at - datetime.now(UTC)).total_seconds()))
+    return {"left_s": left, "made_us": made_us, "paired": used_at is not None}
+
+
+def _qr(code: str) -> Markup:
+    """The code as a QR code: an inline picture without colours of its own, always dark on light."""
+    return Markup(  # noqa: S704  # segno writes numbers only
+        segno.make(code, error="m").svg_inline(scale=1, border=2, omitsize=True, svgclass=None, lineclass=None)
+    )
