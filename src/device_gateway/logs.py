@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 QUIET = {"authlib": "INFO", "bumble": "WARNING", "bleak": "WARNING", "nats": "WARNING", "psycopg.pool": "WARNING"}
-"""Loggers that are never more talkative than this: Authlib's DEBUG contains tokens, a Bluetooth stack's contains values."""
+"""Loggers that never say more than this: Authlib's DEBUG contains tokens, a Bluetooth stack's contains values."""
 
 
 def configure_logs(process: str, level: str) -> None:

@@ -1,4 +1,4 @@
-"""Settings: environment ``DEVICE_GATEWAY_*``, then a TOML file, then what a supervisor left in ``DATA_DIR/runtime.json``.
+"""Settings: environment ``DEVICE_GATEWAY_*``, then a TOML file, then what a supervisor left in DATA_DIR/runtime.json.
 
 A bad setting stops the process at the start, with the variable's name and what it accepts.
 """
@@ -108,11 +108,11 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # the signature is pydantic's
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return env_settings, init_settings
 

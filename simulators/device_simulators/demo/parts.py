@@ -44,9 +44,9 @@ class Parts:
 
     def meter(self) -> Child:
         command = [
-            "simulate", "ble-glucose", "--radio", self._radio, "--address", METER_ADDRESS, "--passkey", f"{METER_PASSKEY:06d}",
-            "--records", str(METER_RECORDS), "--interval", str(METER_INTERVAL_S), "--name", "Demo meter",
-            "--state", str(self._data_dir / "meter.json"),
+            "simulate", "ble-glucose", "--radio", self._radio, "--address", METER_ADDRESS,
+            "--passkey", f"{METER_PASSKEY:06d}", "--records", str(METER_RECORDS), "--interval", str(METER_INTERVAL_S),
+            "--name", "Demo meter", "--state", str(self._data_dir / "meter.json"),
         ]  # fmt: skip
         return self._gateway("ble-glucose", command, ready="meter ready")
 

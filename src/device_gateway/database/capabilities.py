@@ -1,4 +1,4 @@
-"""What the server can do, found by asking it: plain PostgreSQL, TimescaleDB Apache, TimescaleDB with its own licence."""
+"""What the server can do, found by asking it: plain PostgreSQL, TimescaleDB (Apache), TimescaleDB (its own licence)."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,8 @@ def capabilities(connection: Connection[Row]) -> Capabilities:
     """Ask the server behind `connection` (any row type)."""
     server = f"{connection.info.server_version // 10_000}.{connection.info.server_version % 10_000}"
     row = connection.execute(
-        "SELECT extversion, current_setting('timescaledb.license', true) FROM pg_extension WHERE extname = 'timescaledb'"
+        "SELECT extversion, current_setting('timescaledb.license', true) FROM pg_extension"
+        " WHERE extname = 'timescaledb'"
     ).fetchone()
     if row is None:
         return Capabilities(server, None, hypertable=False, columnstore=False)
@@ -40,4 +41,4 @@ def capabilities(connection: Connection[Row]) -> Capabilities:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("-")[0].split(".") if part.isdigit())
+    return tuple(int(part) for part in version.split("-", maxsplit=1)[0].split(".") if part.isdigit())

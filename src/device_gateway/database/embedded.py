@@ -111,8 +111,9 @@ class EmbeddedPostgres:
             password.write(self._passwords["postgres"])
             password.flush()
             done = subprocess.run(
-                [*_as_somebody(), str(_program("initdb")), "-D", str(self.directory), "-U", "postgres", "--auth=scram-sha-256",
-                 f"--pwfile={password.name}", "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums"],
+                [*_as_somebody(), str(_program("initdb")), "-D", str(self.directory), "-U", "postgres",
+                 "--auth=scram-sha-256", f"--pwfile={password.name}", "--encoding=UTF8", "--locale=C.UTF-8",
+                 "--data-checksums"],
                 capture_output=True, text=True, check=False,
             )  # fmt: skip
         if done.returncode:

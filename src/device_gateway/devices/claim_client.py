@@ -22,7 +22,7 @@ def claim_device(
     body = {"claim_code": code, "model": model} | ({"hardware_id": hardware_id} if hardware_id else {})
     try:
         answer = httpx2.post(
-            f"{gateway.rstrip('/')}/api/devices/claim", json=body, auth=carrier, timeout=TIMEOUT_S, follow_redirects=False
+            f"{gateway.rstrip('/')}/api/devices/claim", json=body, auth=carrier, timeout=TIMEOUT_S
         )
     except httpx2.HTTPError as error:
         raise GatewayError(f"{gateway} does not answer: {error}") from error

@@ -16,7 +16,7 @@ BEFORE_ANYTHING = datetime(1, 1, 1)  # noqa: DTZ001  # a wall clock has no zone
 
 
 class Segment(NamedTuple):
-    """From record `from_seq` (or, without sequence numbers, from wall clock `from_raw`) on: UTC = wall clock - shift."""
+    """From record `from_seq` on (without sequence numbers: from wall clock `from_raw`), UTC = wall clock - shift."""
 
     from_seq: int
     from_raw: datetime

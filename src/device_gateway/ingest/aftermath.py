@@ -24,7 +24,8 @@ if TYPE_CHECKING:  # the batch imports this module
 Clocks = dict[UUID, DeviceClock]
 
 INBOX = """
-INSERT INTO gateway.reading_inbox (device_id, metric, time, seq, value, value2, value3, decimals, offset_min, flags, context)
+INSERT INTO gateway.reading_inbox
+  (device_id, metric, time, seq, value, value2, value3, decimals, offset_min, flags, context)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"""
 NEW_SEGMENT = """INSERT INTO gateway.device_clock (device_id, from_seq, from_raw, shift_s, utc_offset_min, measured_at)
   VALUES (%s, %s, %s, %s, %s, %s)"""
@@ -104,8 +105,8 @@ class Activity:
         for row in written:
             if row.first_of_hour:
                 connection.execute("SELECT set_config('app.space', %s, true)", (str(row.space_id),))
-                model = connection.execute(MODEL, (row.device_id,)).fetchone().model
-                actor = Actor("device", str(row.device_id), model)
+                [device] = connection.execute(MODEL, (row.device_id,)).fetchall()
+                actor = Actor("device", str(row.device_id), device.model)
                 record_in_worker(
                     connection, Event(EventName.DEVICE_SYNCED, row.space_id, actor, resource="Observation")
                 )
@@ -123,8 +124,8 @@ def put_in_inbox(connection: Connection[Row], unassigned: Sequence[Unassigned]) 
         written = connection.execute(
             INBOX,
             (
-                entry.device, entry.metric, from_microseconds(instant), seq, value, value2, value3, decimals, offset_min,
-                flags, text,
+                entry.device, entry.metric, from_microseconds(instant), seq, value, value2, value3, decimals,
+                offset_min, flags, text,
             ),
         ).rowcount  # fmt: skip
         outcomes.append(STORED if written else DUPLICATE)

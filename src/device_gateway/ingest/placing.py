@@ -126,10 +126,10 @@ class Placer:
                     rows.append((series, time, reading.seq, number[0], number[1], minutes, flags, None, None, None))
                     continue
             odd = lane if type(lane) is Rejected else self._odd(cast(Lane, lane), reading)
-            if type(odd) is tuple:
-                rows.append(odd)
+            if isinstance(odd, Rejected | Unassigned):
+                others[index] = odd
             else:
-                others[index] = cast(Rejected | Unassigned, odd)
+                rows.append(odd)
         placed.count = len(rows) - placed.start
         return placed
 

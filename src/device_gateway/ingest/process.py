@@ -44,8 +44,8 @@ def _answer_callouts(settings: Settings, stop: threading.Event) -> None:
     async def answer() -> None:
         async with open_pool(settings.ingest_url, "gateway_ingest", size=CALLOUT_CONNECTIONS) as pool:
             responder = asyncio.create_task(run_callout(settings, pool))
-            while not stop.is_set() and not responder.done():
-                await asyncio.sleep(0.2)
+            stopped = asyncio.create_task(asyncio.to_thread(stop.wait))
+            await asyncio.wait((responder, stopped), return_when=asyncio.FIRST_COMPLETED)
             if responder.done():
                 responder.result()  # raises what ended it
             responder.cancel()

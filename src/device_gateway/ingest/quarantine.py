@@ -15,11 +15,12 @@ from device_gateway.database.pool import Row
 KEEP = """
 INSERT INTO gateway.quarantine AS q (topic, sender, dialect, payload, payload_sha256, pointer, reason, expires_at)
 SELECT t, s, d, p, h, i, r, now() + make_interval(days => %b::int)
-FROM unnest(%b::text[], %b::text[], %b::text[], %b::bytea[], %b::bytea[], %b::text[], %b::text[]) AS x (t, s, d, p, h, i, r)
+FROM unnest(%b::text[], %b::text[], %b::text[], %b::bytea[], %b::bytea[], %b::text[], %b::text[])
+  AS x (t, s, d, p, h, i, r)
 ON CONFLICT (topic, payload_sha256) DO UPDATE SET seen = q.seen + 1, last_at = now(), pointer = excluded.pointer,
   reason = excluded.reason, expires_at = excluded.expires_at, replayed_at = NULL, replay_result = NULL"""
-LIST = """SELECT id, topic, sender, dialect, pointer, reason, seen, length(payload) AS bytes, first_at, last_at, expires_at,
-  replayed_at, replay_result FROM gateway.quarantine WHERE id > %s ORDER BY id LIMIT %s"""
+LIST = """SELECT id, topic, sender, dialect, pointer, reason, seen, length(payload) AS bytes, first_at, last_at,
+  expires_at, replayed_at, replay_result FROM gateway.quarantine WHERE id > %s ORDER BY id LIMIT %s"""
 SHOW = "SELECT * FROM gateway.quarantine WHERE id = %s"
 WAITING = (
     "SELECT id FROM gateway.quarantine WHERE replayed_at IS NULL AND (%b::text IS NULL OR dialect = %b) ORDER BY id"

@@ -21,7 +21,8 @@ found AS (
   SELECT w.sender, w.name, d.id, d.model FROM wanted w JOIN gateway.device d ON d.parent_id = w.sender
     WHERE w.name IN (d.hardware_id, d.id::text)
   UNION ALL
-  SELECT w.sender, w.name, d.id, d.model FROM wanted w JOIN gateway.device d ON d.id = w.sender WHERE w.name = w.sender::text)
+  SELECT w.sender, w.name, d.id, d.model FROM wanted w JOIN gateway.device d ON d.id = w.sender
+    WHERE w.name = w.sender::text)
 SELECT f.sender, f.name, f.id, f.model, h.space_id, s.zone, lower(h.during) AS since, upper(h.during) AS until
 FROM found f LEFT JOIN gateway.device_holding h ON h.device_id = f.id LEFT JOIN gateway.space s ON s.id = h.space_id
 ORDER BY f.id, since"""
@@ -30,7 +31,8 @@ SERIES = "SELECT id FROM gateway.series WHERE space_id = %s AND metric = %s AND 
 NEW_SERIES = """INSERT INTO gateway.series (space_id, metric, device_id) VALUES (%s, %s, %s)
   ON CONFLICT (space_id, metric, device_id, source_id) DO NOTHING"""
 
-CLOCKS = """SELECT d.id AS device_id, c.from_seq, c.from_raw, c.shift_s, c.utc_offset_min, c.measured_at, u.last_seq, u.last_raw
+CLOCKS = """SELECT d.id AS device_id, c.from_seq, c.from_raw, c.shift_s, c.utc_offset_min, c.measured_at, u.last_seq,
+  u.last_raw
   FROM unnest(%b::uuid[]) AS d (id) LEFT JOIN gateway.device_clock c ON c.device_id = d.id
   LEFT JOIN gateway.device_clock_used u ON u.device_id = d.id ORDER BY d.id, c.id"""
 
@@ -95,16 +97,17 @@ class Registry:
         key = (space, metric, device)
         if (known := self._series.get(key)) is not None:
             return known
-        row = self._connection.execute(SERIES, key).fetchone()
-        if row is None:
+        rows = self._connection.execute(SERIES, key).fetchall()
+        if not rows:
             self._connection.execute(NEW_SERIES, key)
-            row = self._connection.execute(SERIES, key).fetchone()
+            rows = self._connection.execute(SERIES, key).fetchall()
+        number = int(rows[0].id)
         if len(self._series) >= REMEMBERED_SERIES:
             self._series.clear()
             self.owners.clear()
-        self._series[key] = row.id
-        self.owners[row.id] = (device, space)
-        return int(row.id)
+        self._series[key] = number
+        self.owners[number] = (device, space)
+        return number
 
     def clocks(self, devices: Iterable[UUID]) -> dict[UUID, DeviceClock]:
         """The clocks of `devices`, also of those that have no segment yet."""

@@ -15,15 +15,14 @@ SHARDS = 256
 def lease(connection: Connection[Row], slots: int) -> int | None:
     """Take a free slot for as long as `connection` lives; None when all are taken."""
     for slot in range(slots):
-        row = connection.execute("SELECT pg_try_advisory_lock(%s, %s) AS taken", (LOCK_SPACE, slot)).fetchone()
-        if row.taken:
+        if renew(connection, slot):
             return slot
     return None
 
 
 def renew(connection: Connection[Row], slot: int) -> bool:
     """Take `slot` again on a new connection; False when another worker has it by now."""
-    row = connection.execute("SELECT pg_try_advisory_lock(%s, %s) AS taken", (LOCK_SPACE, slot)).fetchone()
+    [row] = connection.execute("SELECT pg_try_advisory_lock(%s, %s) AS taken", (LOCK_SPACE, slot)).fetchall()
     return bool(row.taken)
 
 

@@ -24,11 +24,11 @@ COPY = (
     "COPY gateway.reading (series, time, seq, value, decimals, offset_min, flags, value2, value3, context)"
     " FROM STDIN (FORMAT BINARY)"
 )
-# Binary int8 and timestamptz are the same eight bytes, so times travel as integers and no datetime is made for each row.
+# Binary int8 and timestamptz are the same eight bytes: times travel as integers and no datetime is made for each row.
 COPY_TYPES = ("int4", "int8", "int8", "float8", "int2", "int2", "int2", "float8", "float8", "jsonb")
 PUT = (
-    "SELECT series, time, seq, version FROM gateway.reading_put(%b::int4[], %b::timestamptz[], %b::int8[], %b::float8[],"
-    " %b::float8[], %b::float8[], %b::int2[], %b::int2[], %b::int2[], %b::text[])"
+    "SELECT series, time, seq, version FROM gateway.reading_put(%b::int4[], %b::timestamptz[], %b::int8[],"
+    " %b::float8[], %b::float8[], %b::float8[], %b::int2[], %b::int2[], %b::int2[], %b::text[])"
 )
 IDENTITY = itemgetter(0, 1, 2)
 
@@ -151,7 +151,9 @@ def _rounds(ordered: Sequence[ReadingRow]) -> Iterator[list[ReadingRow]]:
     """Split so that an identity occurs once in each part, in the order of arrival: a batch may correct itself."""
     rest = list(ordered)
     while rest:
-        turn, later, last = [], [], None
+        turn: list[ReadingRow] = []
+        later: list[ReadingRow] = []
+        last: tuple[int, ...] | None = None
         for row in rest:
             identity = IDENTITY(row)
             (later if identity == last else turn).append(row)

@@ -2,7 +2,7 @@
 
 paho runs its own thread, which waits when `window` messages are handed over and not yet taken: the socket fills and the
 broker holds the rest. A ticket carries the number of the connection on which the message came: after a reconnect the
-broker sends what was not acknowledged again, and an old packet id may stand for another message, so old tickets are dead.
+broker sends what was not acknowledged again, and an old packet id may stand for another message: old tickets are dead.
 """
 
 import queue
@@ -125,7 +125,12 @@ class Consumer:
         self.ready.set()
 
     def _on_disconnect(
-        self, _client: mqtt.Client, _data: Any, _flags: mqtt.DisconnectFlags, reason: ReasonCode, _props: Properties | None
+        self,
+        _client: mqtt.Client,
+        _data: Any,
+        _flags: mqtt.DisconnectFlags,
+        reason: ReasonCode,
+        _props: Properties | None,
     ) -> None:
         self.ready.clear()
         self._connection += 1  # tickets of the connection that ended are dead
@@ -134,7 +139,7 @@ class Consumer:
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         ticket = self._connection << PACKET_ID_BITS | (message.mid if message.qos else 0)
-        handed = Message(message.topic, message.payload, datetime.now(UTC), ticket)
+        handed = Message(message.topic, bytes(message.payload), datetime.now(UTC), ticket)
         while not self._stopping:
             try:
                 self._queue.put(handed, timeout=0.5)
