@@ -76,7 +76,7 @@ class ListedJournal:
 class PlainDataPlane:
     ended: list[EndedGrant] = field(default_factory=list)
 
-    async def on_revoked(self, connection: Any, grant: EndedGrant) -> None:
+    async def on_revoked(self, connection: Any, grant: EndedGrant) -> None:  # noqa: ARG002
         self.ended.append(grant)
 
     def describe(self, scope: Scope) -> Mapping[str, str]:
@@ -93,7 +93,9 @@ class Host:
         self.offset = timedelta()
         self.people: dict[str, Somebody] = {}
         self.pages = jinja2.Environment(
-            loader=jinja2.ChoiceLoader([jinja2.FileSystemLoader(str(TEMPLATES)), jinja2.DictLoader({"layout.html": LAYOUT})]),
+            loader=jinja2.ChoiceLoader(
+                [jinja2.FileSystemLoader(str(TEMPLATES)), jinja2.DictLoader({"layout.html": LAYOUT})]
+            ),
             autoescape=True,
             extensions=["jinja2.ext.i18n"],
             undefined=jinja2.StrictUndefined,
@@ -119,7 +121,7 @@ class Host:
     async def signed_in(self, request: Request) -> Somebody | None:
         return self.people.get(request.headers.get("x-person", ""))
 
-    def render(self, request: Request, template: str, context: Mapping[str, Any]) -> Response:
+    def render(self, request: Request, template: str, context: Mapping[str, Any]) -> Response:  # noqa: ARG002
         return HTMLResponse(self.pages.get_template(template).render(**context))
 
     def browser(self, person: Somebody | None = None) -> httpx2.AsyncClient:
@@ -224,7 +226,9 @@ class Registered:
             data = {name: value for name, value in form.items() if value is not None}
             return await client.post(path, data=data, **{"auth": self.auth, **options})
 
-    async def tokens(self, person: Somebody, purposes: list[str] | None = None, **changes: str | None) -> dict[str, Any]:
+    async def tokens(
+        self, person: Somebody, purposes: list[str] | None = None, **changes: str | None
+    ) -> dict[str, Any]:
         """What a code is redeemed for."""
         response = await self.redeem(*await self.code(person, purposes, **changes))
         assert response.status_code == 200, response.text

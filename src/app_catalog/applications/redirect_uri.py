@@ -12,9 +12,8 @@ MAX_LENGTH = 1000  # characters; it travels in headers, and back in the query of
 RESERVED = frozenset({"code", "state", "iss", "error", "error_description", "error_uri", "scope"})  # we add these
 
 _PLAIN = re.compile(r"[A-Za-z0-9:/?#\[\]@!$&'()*+,;=._~%-]+")  # the characters of RFC 3986, nothing else
-_HOST = re.compile(
-    r"(?=.{1,253}$)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-)
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST = re.compile(rf"(?=.{{1,253}}$)(?:{_LABEL}\.)*{_LABEL}")  # RFC 1123 §2.1
 
 
 def fault_of(uri: str) -> str | None:
@@ -42,7 +41,7 @@ def fault_of(uri: str) -> str | None:
 
 
 def is_registered(wanted: str, registered: Iterable[str], *, any_loopback_port: bool) -> bool:
-    """Whether `wanted` is one of `registered`; a native app's loopback address may have another port (RFC 8252 §7.3)."""
+    """Whether `wanted` is one of `registered`. A native app's loopback address may have another port (RFC 8252)."""
     if wanted in registered:
         return True
     if not any_loopback_port or fault_of(wanted):

@@ -17,13 +17,14 @@ from app_catalog.vendors.vendor import vendors_of
 from app_catalog.wiring import CatalogueEvent, Connection, Journal, Person
 
 ADD_APP = "INSERT INTO catalogue.app (id, vendor_id, client_id, status, created_at) VALUES (%s, %s, %s, %s, %s)"
-ADD_APPLICATION = """INSERT INTO catalogue.application (id, app_id, state, name, description_fr, description_en, profile,
-    redirect_uris, origins, submitted_by, submitted_at)
+ADD_APPLICATION = """INSERT INTO catalogue.application (id, app_id, state, name, description_fr, description_en,
+    profile, redirect_uris, origins, submitted_by, submitted_at)
   VALUES (%s, %s, 'submitted', %s, %s, %s, %s, %s, %s, %s, %s)"""
-ADD_PURPOSE = """INSERT INTO catalogue.purpose (id, application_id, position, key, name_fr, name_en, wording_fr, wording_en,
-    required, retention_days, read_scope, write_scope)
+ADD_PURPOSE = """INSERT INTO catalogue.purpose (id, application_id, position, key, name_fr, name_en, wording_fr,
+    wording_en, required, retention_days, read_scope, write_scope)
   VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
-ADD_STEP = """INSERT INTO catalogue.app_step (app_id, application_id, step, from_status, to_status, actor, actor_name, reason, at)
+ADD_STEP = """INSERT INTO catalogue.app_step (app_id, application_id, step, from_status, to_status, actor, actor_name,
+    reason, at)
   VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"""
 
 
@@ -56,10 +57,19 @@ async def submit_application(
         )
         await connection.execute(
             ADD_APPLICATION,
-            (submitted.application_id, submitted.app_id, application.name.strip(), application.description["fr"].strip(),
-             application.description["en"].strip(), application.profile, list(application.redirect_uris), origins,
-             person.id, now),
-        )  # fmt: skip
+            (
+                submitted.application_id,
+                submitted.app_id,
+                application.name.strip(),
+                application.description["fr"].strip(),
+                application.description["en"].strip(),
+                application.profile,
+                list(application.redirect_uris),
+                origins,
+                person.id,
+                now,
+            ),
+        )
         for position, purpose in enumerate(application.purposes):
             await connection.execute(
                 ADD_PURPOSE,

@@ -14,7 +14,8 @@ from app_catalog.wiring import Connection, Row, Texts
 # An app with the description in force: the approved application, or for a candidate its only one.
 _APPS = """SELECT a.id, a.vendor_id, n.name AS vendor_name, a.client_id, a.status, a.secret_hash, a.secret_issued_at,
     a.created_at, v.id AS application_id, v.name, v.description_fr, v.description_en, v.profile, v.redirect_uris,
-    (SELECT jsonb_agg(to_jsonb(p) ORDER BY p.position) FROM catalogue.purpose p WHERE p.application_id = v.id) AS purposes
+    (SELECT jsonb_agg(to_jsonb(p) ORDER BY p.position) FROM catalogue.purpose p
+      WHERE p.application_id = v.id) AS purposes
   FROM catalogue.app a JOIN catalogue.vendor n ON n.id = a.vendor_id
   JOIN catalogue.application v ON v.app_id = a.id AND (a.application_id IS NULL OR a.application_id = v.id)"""
 APP_BY_ID = f"{_APPS} WHERE a.id = %(id)s"

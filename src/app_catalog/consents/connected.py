@@ -8,7 +8,7 @@ from app_catalog.catalogue.apps import App, Purpose, app_by_id, purpose_from
 from app_catalog.space import space
 from app_catalog.wiring import Connection
 
-# Connected: something is consented to, or a grant is alive (which cannot be without a consent, but would have to be seen).
+# Connected: something is consented to, or a grant is alive (never without a consent; if it were, it should be seen).
 CONNECTED = """SELECT p.id, p.app_id, p.created_at, p.answered_at,
     (SELECT max(t.issued_at) FROM catalogue.token t JOIN catalogue.access_grant g ON g.id = t.grant_id
       WHERE g.pairing_id = p.id) AS last_token_at,

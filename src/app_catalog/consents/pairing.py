@@ -27,8 +27,8 @@ WITHDRAW_ALL = """UPDATE catalogue.consent SET withdrawn_by = %s, withdrawn_at =
 
 async def pair(connection: Connection, app_id: UUID, subject: UUID, now: datetime) -> UUID:
     """The pairing id of a patient and an app: random, and the same for as long as both exist."""
-    row = await (await connection.execute(PAIR, (uuid4(), app_id, subject, now, now))).fetchone()
-    return UUID(str(row.id))
+    rows = await (await connection.execute(PAIR, (uuid4(), app_id, subject, now, now))).fetchall()
+    return UUID(str(rows[0].id))
 
 
 async def locked_pairing(connection: Connection, app_id: UUID, subject: UUID) -> UUID | None:

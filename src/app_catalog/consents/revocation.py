@@ -29,7 +29,7 @@ DEREFERENCED = "The app has left the catalogue."
 PASSWORD_CHANGED = "The password was changed."  # noqa: S105  a reason, not a secret
 
 
-async def revoke_pairing(
+async def revoke_pairing(  # noqa: PLR0917  in the order of the host's words
     connection: Connection,
     subject: UUID,
     app_id: UUID,
@@ -42,10 +42,19 @@ async def revoke_pairing(
     app = await app_by_id(connection, app_id)
     if app is None:
         raise Unknown
-    await _end_pairing(connection, subject, app, UNPAIRED, person, journal, data_plane, now or datetime.now(UTC))
+    await _end_pairing(
+        connection,
+        subject,
+        app,
+        UNPAIRED,
+        person=person,
+        journal=journal,
+        data_plane=data_plane,
+        now=now or datetime.now(UTC),
+    )
 
 
-async def withdraw_purpose(
+async def withdraw_purpose(  # noqa: PLR0917  in the order of the host's words
     connection: Connection,
     subject: UUID,
     app_id: UUID,
@@ -75,7 +84,9 @@ async def withdraw_purpose(
             connection, _of_person(EventName.PURPOSE_WITHDRAWN, subject, person, app, purpose=purpose_key)
         )
         if last:
-            await _end_pairing(connection, subject, app, UNPAIRED, person, journal, data_plane, now)
+            await _end_pairing(
+                connection, subject, app, UNPAIRED, person=person, journal=journal, data_plane=data_plane, now=now
+            )
     return last
 
 
@@ -114,7 +125,16 @@ async def end_pairings_of_app(
     """Disconnect every patient from an app that leaves the catalogue."""
     rows = await (await connection.execute(SUBJECTS_OF_APP, (app.id,))).fetchall()
     for row in rows:
-        await _end_pairing(connection, row.subject, app, DEREFERENCED, person, journal, data_plane, now)
+        await _end_pairing(
+            connection,
+            row.subject,
+            app,
+            DEREFERENCED,
+            person=person,
+            journal=journal,
+            data_plane=data_plane,
+            now=now,
+        )
 
 
 async def revoke_grant(
@@ -133,6 +153,7 @@ async def _end_pairing(
     subject: UUID,
     app: App,
     reason: str,
+    *,
     person: Person,
     journal: Journal,
     data_plane: DataPlane,

@@ -102,7 +102,7 @@ def pkce_is_s256(asked: Asked) -> None:
 
 
 def audience_is_our_data(asked: Asked) -> None:
-    """`aud` of SMART and `resource` of RFC 8707 say for which server a token is wanted: a token for another would leak."""
+    """`aud` of SMART and `resource` of RFC 8707 say for which server a token is wanted: ours would leak to another."""
     audience, resource = asked.fields.get("aud"), asked.fields.get("resource")
     if audience is None and resource is None:
         raise Refused("invalid_request", "The aud is missing: it is the base URL of the FHIR server.")

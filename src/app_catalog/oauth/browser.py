@@ -38,7 +38,7 @@ def error_page(wiring: Wiring, request: Request, refused: Refused) -> Response:
 def guarded(response: Response, *, forms_lead_to: str = "") -> Response:
     """`response` with the headers of a page that nobody may frame, store or submit elsewhere.
 
-    `forms_lead_to` is the redirect URI that answering the form ends at: browsers apply ``form-action`` to redirects too.
+    `forms_lead_to` is the redirect URI at which answering the form ends: ``form-action`` applies to redirects too.
     """
     policy = (
         "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; "

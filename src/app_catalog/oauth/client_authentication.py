@@ -52,7 +52,7 @@ def nothing_is_repeated(presented: Presented) -> None:
 
 
 def authorization_is_understood(presented: Presented) -> None:
-    """A header that is neither Basic nor Bearer was meant to authenticate: ignoring it would be answering someone else."""
+    """Any other header was meant to authenticate as well: ignoring it would be answering someone else."""
     header = presented.headers.get("authorization")
     if header is not None and presented.basic is None and presented.bearer is None:
         raise Refused("invalid_client", "The scheme of the Authorization header is not supported.")
@@ -75,6 +75,12 @@ def one_client_only(presented: Presented) -> None:
 def client_is_named(presented: Presented) -> None:
     if not presented.client_id:
         raise Refused("invalid_client", "The client is not named.")
+
+
+def token_is_there(presented: Presented) -> None:
+    """For the endpoints that are asked about a token."""
+    if presented.fields.get("token") is None:
+        raise Refused("invalid_request", "The token is missing.")
 
 
 CHECKS = (

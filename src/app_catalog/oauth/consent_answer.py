@@ -3,6 +3,7 @@
 import hmac
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from starlette.requests import Request
@@ -45,6 +46,21 @@ class NotYet(Exception):
 
 
 @dataclass(frozen=True)
+class Answer:
+    """A form that `person` sent about the request `request_id`, for the space `subject`."""
+
+    request_id: UUID
+    fields: Fields
+    person: Person
+    subject: UUID
+    now: datetime
+
+    @property
+    def ticked(self) -> frozenset[str]:
+        return frozenset(self.fields.all("purpose"))
+
+
+@dataclass(frozen=True)
 class Yes:
     """Who agreed, for whose space, under which pairing id: what Authlib is given as the user."""
 
@@ -65,88 +81,70 @@ async def answer(wiring: Wiring, server: Server, request: Request) -> Response:
         return error_page(wiring, request, Refused("invalid_request", CLOSED))
     if not hmac.compare_digest(fields.text("csrf_token").encode(), person.csrf_token.encode()):
         return error_page(wiring, request, Refused("invalid_request", STALE, status=403))
+    given = Answer(request_id, fields, person, person.subject, wiring.clock())
     async with wiring.pool.connection() as connection:
         try:
-            async with space(connection, person.subject):
-                return await _take(wiring, server, connection, request_id, fields, person, person.subject)
+            async with space(connection, given.subject):
+                return await _take(wiring, server, connection, given)
         except NotYet as again:
-            ticked = frozenset(fields.all("purpose"))
             return await consent_page(
-                wiring, request, connection, again.pending, person, ticked=ticked, fault=again.fault
+                wiring, request, connection, again.pending, person, ticked=given.ticked, fault=again.fault
             )
         except Refused as refused:
             return error_page(wiring, request, refused)
 
 
-async def _take(
-    wiring: Wiring,
-    server: Server,
-    connection: Connection,
-    request_id: UUID,
-    fields: Fields,
-    person: Person,
-    subject: UUID,
-) -> Response:
-    now = wiring.clock()
-    pending = await _pending(connection, request_id, person, now)
-    if fields.get("decision") != "approve":
-        event = _event(EventName.APP_DENIED, subject, person, pending.app, outcome_denied=True)
-        await wiring.journal.write(connection, event)
+async def _take(wiring: Wiring, server: Server, connection: Connection, given: Answer) -> Response:
+    pending = await _pending(connection, given)
+    if given.fields.get("decision") != "approve":
+        await wiring.journal.write(connection, _event(EventName.APP_DENIED, given, pending.app, outcome="deny"))
         refused = Refused("access_denied", "The patient refused.")
         return back_to_client(wiring, pending.redirect_uri, refused, pending.state)
     if not pending.app.effect.pairs:
         refused = Refused("unauthorized_client", "The app is not in service for new connections.")
         return back_to_client(wiring, pending.redirect_uri, refused, pending.state)
-    ticked = frozenset(fields.all("purpose"))
-    if any(purpose.required and purpose.key not in ticked for purpose in pending.purposes):
+    if any(purpose.required and purpose.key not in given.ticked for purpose in pending.purposes):
         raise NotYet(pending, NEEDED)
-    if not any(purpose.key in ticked for purpose in pending.purposes):
+    if not any(purpose.key in given.ticked for purpose in pending.purposes):
         raise NotYet(pending, NOTHING)
-    pairing_id = await _consent(wiring, connection, pending, ticked, person, subject, now)
-    return await _issue(server, connection, pending, Yes(person.id, subject, pairing_id), now)
+    yes = Yes(given.person.id, given.subject, await _consent(wiring, connection, pending, given))
+    return await _issue(server, connection, pending, yes, given.now)
 
 
-async def _pending(connection: Connection, request_id: UUID, person: Person, now: datetime) -> PendingRequest:
-    parameters = {"id": request_id, "person": person.id, "now": now}
+async def _pending(connection: Connection, given: Answer) -> PendingRequest:
+    parameters = {"id": given.request_id, "person": given.person.id, "now": given.now}
     row = await (await connection.execute(TAKE_REQUEST, parameters)).fetchone()
     app = await app_by_id(connection, row.app_id) if row else None
     if row is None or app is None:
         raise Refused("invalid_request", CLOSED)
-    return PendingRequest(request_id, app, row.redirect_uri, parse(row.scope), row.state, row.code_challenge)
+    return PendingRequest(given.request_id, app, row.redirect_uri, parse(row.scope), row.state, row.code_challenge)
 
 
-async def _consent(
-    wiring: Wiring,
-    connection: Connection,
-    pending: PendingRequest,
-    ticked: frozenset[str],
-    person: Person,
-    subject: UUID,
-    now: datetime,
-) -> UUID:
+async def _consent(wiring: Wiring, connection: Connection, pending: PendingRequest, given: Answer) -> UUID:
     """Write down what was ticked and unticked; purposes that the page did not show stay as they are."""
-    app = pending.app
+    app, subject, person_id, now = pending.app, given.subject, given.person.id, given.now
     pairing_id = await pair(connection, app.id, subject, now)
     before = await consented_keys(connection, app.id, subject)
-    unticked = [purpose.key for purpose in pending.purposes if purpose.key in before and purpose.key not in ticked]
-    await withdraw(connection, pairing_id, unticked, person_id=person.id, now=now)
-    given = await give(
+    ticked = [purpose for purpose in pending.purposes if purpose.key in given.ticked]
+    unticked = [purpose.key for purpose in pending.purposes if purpose.key in before - given.ticked]
+    await withdraw(connection, pairing_id, unticked, person_id=person_id, now=now)
+    new = await give(
         connection,
         pairing_id,
         app,
-        [purpose for purpose in pending.purposes if purpose.key in ticked],
+        ticked,
         subject=subject,
-        person_id=person.id,
-        language=language_of(person.language),
+        person_id=person_id,
+        language=language_of(given.person.language),
         data_plane=wiring.data_plane,
         now=now,
     )
-    steps = [(EventName.PURPOSE_GIVEN, key) for key in given]
-    steps += [(EventName.PURPOSE_WITHDRAWN, key) for key in unticked]
-    for name, key in steps:
-        await wiring.journal.write(connection, _event(name, subject, person, app, purpose=key))
+    for key in new:
+        await wiring.journal.write(connection, _event(EventName.PURPOSE_GIVEN, given, app, purpose=key))
+    for key in unticked:
+        await wiring.journal.write(connection, _event(EventName.PURPOSE_WITHDRAWN, given, app, purpose=key))
     keys = " ".join(sorted(await consented_keys(connection, app.id, subject)))
-    paired = _event(EventName.APP_PAIRED, subject, person, app, purpose=keys, scope=str(pending.scopes))
+    paired = _event(EventName.APP_PAIRED, given, app, purpose=keys, scope=str(pending.scopes))
     await wiring.journal.write(connection, paired)
     return pairing_id
 
@@ -173,22 +171,21 @@ async def _issue(server: Server, connection: Connection, pending: PendingRequest
 
 def _event(
     name: EventName,
-    subject: UUID,
-    person: Person,
+    given: Answer,
     app: App,
     *,
     purpose: str | None = None,
-    outcome_denied: bool = False,
+    outcome: Literal["permit", "deny"] = "permit",
     **details: str,
 ) -> CatalogueEvent:
     return CatalogueEvent(
         name,
-        subject,
-        person.kind,
-        person.id,
-        person.display_name,
+        given.subject,
+        given.person.kind,
+        given.person.id,
+        given.person.display_name,
         f"app/{app.id}",
         purpose=purpose,
-        outcome="deny" if outcome_denied else "permit",
+        outcome=outcome,
         details={"app": app.name, **details},
     )

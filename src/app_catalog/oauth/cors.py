@@ -1,4 +1,4 @@
-"""Which scripts may read the token endpoint: those of browser apps, by the origins of their redirect URIs (SMART @17)."""
+"""Which scripts may read the token endpoint: those of browser apps, by the origins of their redirect URIs."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,13 +20,13 @@ async def preflight(wiring: Wiring, request: Request) -> Response:
 
 
 async def allow_origin(wiring: Wiring, request: Request, response: Response) -> Response:
-    """`response`, readable by the script that asked if it comes from a registered origin. No credentials: no cookies."""
+    """`response`, readable by the script that asked if its origin is registered. No credentials: no cookies."""
     response.headers["Vary"] = "Origin"
     origin = request.headers.get("origin")
     if origin is None or len(origin) > MAX_ORIGIN_LENGTH or not origin.isprintable():
         return response
     async with wiring.pool.connection() as connection:
         row = await (await connection.execute(ORIGIN_OF_AN_APP, (origin,))).fetchone()
-    if row.known:
+    if row is not None and row.known:
         response.headers["Access-Control-Allow-Origin"] = origin
     return response

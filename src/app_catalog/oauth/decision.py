@@ -37,6 +37,13 @@ class Decision:
     events: list[CatalogueEvent] = field(default_factory=list)
 
     @property
+    def presented(self) -> Row:
+        """`row`, where Authlib has come so far that there is one."""
+        if self.row is None:
+            raise LookupError("nothing was presented")
+        return self.row
+
+    @property
     def effective_scopes(self) -> Scopes:
         """What the grant opens at this moment: what was granted, within what is consented to now."""
         return effective(self.row.grant_scope, consented_scopes(self.row.consented)) if self.row else Scopes()

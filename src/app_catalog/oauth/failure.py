@@ -1,4 +1,4 @@
-"""OAuth errors of our own checks, and the one form in which every error of the JSON endpoints leaves (RFC 6749 §5.2)."""
+"""OAuth errors of our own checks, and the one form in which errors of the JSON endpoints leave (RFC 6749 §5.2)."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -6,7 +6,6 @@ A client with a secret may ask about its own tokens. Whoever presents an access 
 
 from typing import Any
 
-from authlib.oauth2.rfc6749 import InvalidRequestError
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 from starlette.requests import Request
 from starlette.responses import Response
@@ -27,7 +26,13 @@ from app_catalog.oauth.writes import STATE_OF_TOKEN
 from app_catalog.wiring import Connection, Row, Wiring
 
 PATH = "/oauth/introspect"
-CHECKS_WITH_BEARER = (client_authentication.nothing_is_repeated, client_authentication.one_authentication_only)
+
+CHECKS_WITH_CLIENT = (*client_authentication.CHECKS, client_authentication.token_is_there)
+CHECKS_WITH_BEARER = (
+    client_authentication.nothing_is_repeated,
+    client_authentication.one_authentication_only,
+    client_authentication.token_is_there,
+)
 
 
 class Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # Authlib publishes no types
@@ -37,10 +42,8 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # Authlib pub
         super().__init__()
         self.issuer, self.fhir_url = issuer, fhir_url
 
-    def check_params(self, request: OAuthRequest, client: Client) -> None:  # noqa: ARG002  Authlib's signature
-        """The hint about the kind of token is not needed, so an unknown one is no error (RFC 7662 §2.1)."""
-        if not request.form.get("token"):
-            raise InvalidRequestError("The token is missing.")
+    def check_params(self, request: OAuthRequest, client: Client) -> None:
+        """Nothing: `token_is_there`, and an unknown hint about its kind is no error (RFC 7662 §2.1)."""
 
     def query_token(self, token_string: str, token_type_hint: str | None) -> Token | None:  # noqa: ARG002
         row = deciding().row
@@ -76,10 +79,8 @@ async def introspect(wiring: Wiring, server: Server, request: Request) -> Respon
     """What a token is worth at this moment; ``{"active": false}`` for everything else."""
     try:
         presented = Presented(await read_body(request), request.headers)
-        for check in CHECKS_WITH_BEARER if presented.bearer is not None else client_authentication.CHECKS:
+        for check in CHECKS_WITH_BEARER if presented.bearer is not None else CHECKS_WITH_CLIENT:
             check(presented)
-        if presented.fields.get("token") is None:
-            raise Refused("invalid_request", "The token is missing.")
     except Malformed as error:
         return refusal(Refused("invalid_request", str(error)))
     except Refused as refused:
@@ -91,10 +92,9 @@ async def introspect(wiring: Wiring, server: Server, request: Request) -> Respon
             return await _for_bearer(wiring, connection, presented.bearer, row)
         decision = Decision(await app_by_client(connection, presented.client_id), row, wiring.clock())
         oauth_request = OAuthRequest("POST", wiring.issuer + PATH, request.headers, presented.fields)
-        response = await settle(
+        return await settle(
             wiring, connection, decision, lambda: server.create_endpoint_response("introspection", oauth_request)
         )
-    return response
 
 
 async def _for_bearer(wiring: Wiring, connection: Connection, bearer: str, row: Row | None) -> Response:

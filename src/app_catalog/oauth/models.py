@@ -31,7 +31,7 @@ class Client(ClientMixin):  # type: ignore[misc]  # Authlib publishes no types
         """None: an authorization request names its redirect URI (OAuth 2.1 §4.1.1)."""
 
     def get_allowed_scope(self, scope: str | None) -> str | None:
-        """`scope` as decided when it was granted; None, which Authlib answers with invalid_scope, when nothing is left."""
+        """`scope` as decided when it was granted; None when nothing is left: Authlib answers with invalid_scope."""
         return scope or None
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:

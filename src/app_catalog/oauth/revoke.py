@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from authlib.oauth2.rfc6749 import InvalidRequestError
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,17 +24,15 @@ from app_catalog.oauth.writes import OPEN_TOKEN, REVOKE_TOKEN
 from app_catalog.wiring import Wiring
 
 PATH = "/oauth/revoke"
-CHECKS = (*client_authentication.CHECKS, not_bearer)
+CHECKS = (*client_authentication.CHECKS, not_bearer, client_authentication.token_is_there)
 GIVEN_BACK = "The app gave its tokens back."
 
 
 class Revocation(RevocationEndpoint):  # type: ignore[misc]  # Authlib publishes no types
     CLIENT_AUTH_METHODS = METHODS
 
-    def check_params(self, request: OAuthRequest, client: Client) -> None:  # noqa: ARG002  Authlib's signature
-        """The hint about the kind of token is not needed, so an unknown one is no error (RFC 7009 §2.1)."""
-        if not request.form.get("token"):
-            raise InvalidRequestError("The token is missing.")
+    def check_params(self, request: OAuthRequest, client: Client) -> None:
+        """Nothing: `token_is_there`, and an unknown hint about its kind is no error (RFC 7009 §2.1)."""
 
     def query_token(self, token_string: str, token_type_hint: str | None) -> Token | None:  # noqa: ARG002
         row = deciding().row

@@ -72,7 +72,7 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib publishes no
 
     def save_token(self, token: dict[str, Any], request: Request) -> None:  # noqa: ARG002  Authlib's signature
         decision = deciding()
-        row = decision.row
+        row = decision.presented
         common = {"grant": row.grant_id, "subject": row.subject, "now": decision.now}
         ends = row.grant_expires_at
         access = common | {

@@ -12,8 +12,8 @@ from app_catalog.oauth.decision import Decision
 from app_catalog.oauth.endpoint import settle
 from app_catalog.oauth.failure import Refused, answer, refusal
 from app_catalog.oauth.secret_text import sha256
-from app_catalog.oauth.server import Server
 from app_catalog.oauth.server import Request as OAuthRequest
+from app_catalog.oauth.server import Server
 from app_catalog.oauth.writes import OPEN_CODE, OPEN_TOKEN
 from app_catalog.wiring import Wiring
 

@@ -6,7 +6,8 @@ STATE_OF_TOKEN = "SELECT * FROM catalogue.grant_of_token(%(hash)s)"  # noqa: S10
 
 ADD_GRANT = """INSERT INTO catalogue.access_grant (id, pairing_id, subject, person, scope, created_at, expires_at)
   VALUES (%(grant)s, %(pairing)s, %(subject)s, %(person)s, %(scope)s, %(now)s, %(expires)s)"""
-ADD_CODE = """INSERT INTO catalogue.authorization_code (hash, grant_id, subject, redirect_uri, code_challenge, expires_at)
+ADD_CODE = """INSERT INTO catalogue.authorization_code (hash, grant_id, subject, redirect_uri, code_challenge,
+    expires_at)
   VALUES (%(hash)s, %(grant)s, %(subject)s, %(redirect_uri)s, %(challenge)s, %(expires)s)"""
 USE_CODE = "UPDATE catalogue.authorization_code SET used_at = %(now)s WHERE hash = %(hash)s"
 ADD_TOKEN = """INSERT INTO catalogue.token (hash, kind, grant_id, subject, scope, issued_at, expires_at)

@@ -41,10 +41,12 @@ async def approve_application(
     `rotate_secret`, which its vendor asks for: a reviewer never sees it.
     """
     async with connection.transaction():
-        app = await _decide(connection, application_id, "approved", person, reason, now)
+        app = await _decide(connection, application_id, "approved", person=person, reason=reason, now=now)
         _check_step(app.status, status)
         await connection.execute(PUT_IN_FORCE, (application_id, status.value, app.id))
-        await _add_step(connection, app, application_id, "approved", status, person, reason, now)
+        await _add_step(
+            connection, app, "approved", status, application_id=application_id, person=person, reason=reason, now=now
+        )
         await journal.write(
             connection,
             _event(EventName.APPLICATION_APPROVED, person, app, reason, {"status": status.value}),
@@ -61,8 +63,10 @@ async def refuse_application(
     """Refuse, with a reason that the vendor reads. Raises as `approve_application`, and Unacceptable without reason."""
     _check_reason(reason)
     async with connection.transaction():
-        app = await _decide(connection, application_id, "refused", person, reason, now)
-        await _add_step(connection, app, application_id, "refused", app.status, person, reason, now)
+        app = await _decide(connection, application_id, "refused", person=person, reason=reason, now=now)
+        await _add_step(
+            connection, app, "refused", app.status, application_id=application_id, person=person, reason=reason, now=now
+        )
         await journal.write(connection, _event(EventName.APPLICATION_REFUSED, person, app, reason, {}))
 
 
@@ -90,7 +94,9 @@ async def change_status(
             raise WrongState
         _check_step(app.status, status)
         await connection.execute(SET_STATUS, (status.value, app_id))
-        await _add_step(connection, app, app.application_id, "status", status, person, reason, now)
+        await _add_step(
+            connection, app, "status", status, application_id=app.application_id, person=person, reason=reason, now=now
+        )
         name = EventName.APP_SUSPENDED if status is Status.SUSPENDED else EventName.APP_STATUS_CHANGED
         details = {"from": app.status.value, "to": status.value}
         await journal.write(connection, _event(name, person, app, reason, details))
@@ -107,7 +113,7 @@ async def status_before_suspension(connection: Connection, app_id: UUID) -> Stat
 
 
 async def _decide(
-    connection: Connection, application_id: UUID, state: str, person: Person, reason: str | None, now: datetime
+    connection: Connection, application_id: UUID, state: str, *, person: Person, reason: str | None, now: datetime
 ) -> App:
     if person.kind not in REVIEWERS:
         raise NotAllowed
@@ -134,9 +140,10 @@ async def _locked(connection: Connection, app_id: UUID, person: Person) -> App:
 async def _add_step(
     connection: Connection,
     app: App,
-    application_id: UUID,
     step: str,
     status: Status,
+    *,
+    application_id: UUID,
     person: Person,
     reason: str | None,
     now: datetime,

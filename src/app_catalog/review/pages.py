@@ -9,7 +9,6 @@ from app_catalog.consents.wording import wording
 from app_catalog.errors import BadForm, Unknown
 from app_catalog.page import id_in_path, posted, see_other, signed_in
 from app_catalog.review.decision import (
-    APP_OF_APPLICATION,
     REVIEWERS,
     WATCHERS,
     approve_application,
@@ -25,7 +24,7 @@ WAITING = """SELECT v.id, v.name, n.name AS vendor_name, v.submitted_at
   WHERE v.state = 'submitted' ORDER BY v.submitted_at, v.id"""
 STEPS = """SELECT step, from_status, to_status, actor_name, reason, at FROM catalogue.app_step
   WHERE app_id = %s ORDER BY id"""
-STATE = "SELECT state FROM catalogue.application WHERE id = %s"
+APPLICATION = "SELECT app_id, state FROM catalogue.application WHERE id = %s"
 IN_SERVICE = tuple(status for status in Status if status is not Status.CANDIDATE)
 
 
@@ -47,16 +46,15 @@ async def application(wiring: Wiring, request: Request) -> Response:
     person = await signed_in(wiring, request, *REVIEWERS)
     application_id = id_in_path(request, "application_id")
     async with wiring.pool.connection() as connection:
-        row = await (await connection.execute(APP_OF_APPLICATION, (application_id,))).fetchone()
+        row = await (await connection.execute(APPLICATION, (application_id,))).fetchone()
         app = await app_by_id(connection, row.app_id) if row else None
-        if app is None:
+        if row is None or app is None:
             raise Unknown
-        state = (await (await connection.execute(STATE, (application_id,))).fetchone()).state
         steps = await (await connection.execute(STEPS, (app.id,))).fetchall()
     context = {
         "app": app,
         "application_id": application_id,
-        "open": state == "submitted",
+        "open": row.state == "submitted",
         "purposes": [
             {
                 "purpose": purpose,

@@ -1,7 +1,8 @@
 """What a set of scopes allows for one resource, or for one type of resource.
 
 Codings and categories of resources are FHIR tokens with their system, ``system|code``. In a scope, a token without a
-system matches any system and one with a system only itself, as in a FHIR search. Scopes are a union (SMART 2.2): one that covers is enough.
+system matches any system and one with a system only itself, as in a FHIR search. Scopes are a union (SMART 2.2): one
+that covers is enough.
 """
 
 from collections.abc import Collection, Iterable, Mapping

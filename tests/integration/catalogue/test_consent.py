@@ -6,7 +6,14 @@ import psycopg
 import pytest
 from catalogue_host import WEIGHT_SCOPE, hidden, patient, purpose, query_of
 
-TABLES = ("pairing", "consent", "authorization_request", "access_grant", "authorization_code", "token")
+COLUMN_THAT_CHANGES = {
+    "pairing": "answered_at",
+    "consent": "withdrawn_at",
+    "authorization_request": "answered_at",
+    "access_grant": "revoked_at",
+    "authorization_code": "used_at",
+    "token": "used_at",
+}
 
 
 async def page_for(host, app, person, **changes):
@@ -26,9 +33,7 @@ async def test_a_new_app_has_no_purpose_ticked_and_says_which_are_required(host)
 
 
 async def test_reading_and_writing_are_shown_apart_in_plain_words_and_language_of_the_patient(host):
-    app = await host.approved(
-        purposes=(purpose("both", read_scope=WEIGHT_SCOPE, write_scope="patient/Observation.c"),)
-    )
+    app = await host.approved(purposes=(purpose("both", read_scope=WEIGHT_SCOPE, write_scope="patient/Observation.c"),))
     page = await page_for(host, app, patient(language="fr"), scope="patient/*.cruds")
     reads, writes = page.text.index('class="reads"'), page.text.index('class="writes"')
     assert reads < page.text.index("vos données : patient/Observation.rs") < writes
@@ -154,7 +159,7 @@ async def test_history_is_kept_when_a_purpose_is_taken_back_and_given_again(host
     assert rows == [("glucose", 2, 1), ("weight", 1, 0)]
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", COLUMN_THAT_CHANGES)
 async def test_rows_of_another_space_are_invisible(host, table):
     app, ana, ben = await host.approved(), patient(), patient()
     await app.tokens(ana)
@@ -167,8 +172,7 @@ async def test_rows_of_another_space_are_invisible(host, table):
             row = await (await connection.execute(count)).fetchone()
             assert row.n > 0
             assert row.subjects == 1
-            column = {"pairing": "answered_at", "consent": "withdrawn_at", "authorization_request": "answered_at",
-                      "access_grant": "revoked_at", "authorization_code": "used_at", "token": "used_at"}[table]  # fmt: skip
+            column = COLUMN_THAT_CHANGES[table]
             done = await connection.execute(
                 f"UPDATE catalogue.{table} SET {column} = now() WHERE subject = %s", (ben.subject,)
             )

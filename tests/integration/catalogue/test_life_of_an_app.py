@@ -132,7 +132,9 @@ async def test_every_form_needs_the_token_of_its_session(host):
         async with host.browser(person) as browser:
             for token in ("", "wrong", "é"):
                 assert (await browser.post(path, data=form | {"csrf_token": token})).status_code == 403
-            assert (await browser.post(path, content=b"\xff", headers={"content-type": "text/plain"})).status_code == 400
+            assert (
+                await browser.post(path, content=b"\xff", headers={"content-type": "text/plain"})
+            ).status_code == 400
 
 
 async def test_pages_are_for_those_whose_work_it_is(host):
@@ -208,9 +210,7 @@ async def test_nobody_decides_about_an_app_of_their_own(host):
     options = {"journal": host.journal, "now": host.now()}
     async with host.pool.connection() as connection:
         vendor_id = await register_vendor(connection, name="Acme", contact="a@b", person=vendor, **options)
-        submitted = await submit_application(
-            connection, application(), vendor_id=vendor_id, person=vendor, **options
-        )
+        submitted = await submit_application(connection, application(), vendor_id=vendor_id, person=vendor, **options)
         colleague = Somebody("reviewer", id=vendor.id)
         with pytest.raises(NotAllowed):
             await approve_application(connection, submitted.application_id, person=colleague, **options)
@@ -219,9 +219,7 @@ async def test_nobody_decides_about_an_app_of_their_own(host):
                 await approve_application(connection, submitted.application_id, person=Somebody(kind), **options)
         reviewer = Somebody("reviewer")
         with pytest.raises(Unacceptable):
-            await refuse_application(
-                connection, submitted.application_id, person=reviewer, reason="", **options
-            )
+            await refuse_application(connection, submitted.application_id, person=reviewer, reason="", **options)
         await refuse_application(
             connection, submitted.application_id, person=reviewer, reason="No impact assessment.", **options
         )

@@ -1,4 +1,4 @@
-"""Codes and refresh tokens are used once; what is revoked is dead at once; all of it when many ask at the same moment."""
+"""Codes and refresh tokens are used once; what is revoked is dead at once; also when many ask at the same moment."""
 
 import asyncio
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Whatever is wrong with a request, the answer is the standard's error, never a 500 and never a redirect to a stranger."""
+"""Whatever is wrong, the answer is the standard's error, never a 500 and never a redirect to a stranger."""
 
 import base64
 
@@ -104,7 +104,9 @@ async def test_a_repeated_client_or_redirect_uri_is_an_error_page(host, name):
     assert "location" not in response.headers
 
 
-@pytest.mark.parametrize("raw", ["client_id=%ff", "state=%00", "state=a%00b", "client_id=%ed%a0%80", "state=%1b", "&" * 400])
+@pytest.mark.parametrize(
+    "raw", ["client_id=%ff", "state=%00", "state=a%00b", "client_id=%ed%a0%80", "state=%1b", "&" * 400]
+)
 async def test_what_is_no_text_is_an_error_page(host, raw):
     app = await host.approved()
     async with host.browser(patient()) as browser:

@@ -1,0 +1,75 @@
+"""What clients find out by themselves is true."""
+
+from catalogue_host import ISSUER, patient
+
+from app_catalog import smart_configuration
+
+
+async def test_the_metadata_says_what_works_and_nothing_else(host):
+    async with host.browser() as client:
+        response = await client.get("/.well-known/oauth-authorization-server", headers={"origin": "https://a.example"})
+    assert response.headers["access-control-allow-origin"] == "*"
+    metadata = response.json()
+    assert metadata["issuer"] == ISSUER
+    assert metadata["code_challenge_methods_supported"] == ["S256"]
+    assert metadata["authorization_response_iss_parameter_supported"] is True
+    for absent in ("jwks_uri", "pushed_authorization_request_endpoint", "registration_endpoint", "userinfo_endpoint"):
+        assert absent not in metadata
+    assert "openid" not in metadata["scopes_supported"]
+
+
+async def test_every_advertised_endpoint_is_there_and_every_other_one_is_not(host):
+    async with host.browser() as client:
+        metadata = (await client.get("/.well-known/oauth-authorization-server")).json()
+        for name, url in metadata.items():
+            if name.endswith("_endpoint"):
+                path = url.removeprefix(ISSUER)
+                assert (await client.post(path, data={"a": "b"})).status_code in {400, 401}, name
+        for path in ("/oauth/jwks", "/oauth/par", "/.well-known/openid-configuration"):
+            assert (await client.get(path)).status_code == 404
+
+
+async def test_every_advertised_scope_and_grant_works(host):
+    from catalogue_host import purpose
+
+    scopes = smart_configuration(host.wiring)["scopes_supported"]
+    resources = " ".join(scope for scope in scopes if scope.startswith("patient/"))
+    app = await host.approved(purposes=(purpose("all", read_scope=resources),))
+    token = await app.tokens(patient(), ["all"], scope=" ".join(scopes))
+    assert set(token["scope"].split()) == set(scopes)
+
+
+async def test_the_smart_configuration_claims_the_standalone_set_for_patients(host):
+    document = smart_configuration(host.wiring)
+    assert "issuer" not in document
+    assert {"launch-standalone", "client-public", "context-standalone-patient", "permission-patient"} <= set(
+        document["capabilities"]
+    )
+    assert not {"launch-ehr", "sso-openid-connect", "client-confidential-asymmetric"} & set(document["capabilities"])
+    assert all(document[name].startswith("http") for name in document if name.endswith("_endpoint"))
+
+
+async def test_scripts_of_a_browser_app_may_read_its_tokens_and_no_others(host):
+    app = await host.approved()
+    await host.approved("smart-secret", redirect_uris=("https://confidential.example/cb",))
+    async with host.browser() as client:
+        for origin, allowed in (
+            ("https://app.example", True),
+            ("https://app.example:444", False),
+            ("http://app.example", False),
+            ("https://evil.example", False),
+            ("https://confidential.example", False),
+            ("null", False),
+            ("'", False),
+        ):
+            for response in (
+                await client.options(
+                    "/oauth/token", headers={"origin": origin, "access-control-request-method": "POST"}
+                ),
+                await client.post("/oauth/token", data={"client_id": app.client_id}, headers={"origin": origin}),
+            ):
+                assert (response.headers.get("access-control-allow-origin") == origin) is allowed
+                assert "access-control-allow-credentials" not in response.headers
+                assert "Origin" in response.headers["vary"]
+        answer = await client.post("/oauth/introspect", data={}, headers={"origin": "https://app.example"})
+        assert "access-control-allow-origin" not in answer.headers
