@@ -145,7 +145,7 @@ def lived_in(space: Space, owner_url: str, days: int = 40) -> UUID:
     with psycopg.connect(owner_url, autocommit=True) as connection:
         for device, model, kind, parent, hardware, name, battery, skew in (
             (hub, "edge", "edge", None, None, "Salon", None, None),
-            (meter, "ble-glucose-meter", "device", hub, "C0:FF:EE:12:34:56", "Mon lecteur", 12, 340),
+            (meter, "ble-glucose", "device", hub, "C0:FF:EE:12:34:56", "Mon lecteur", 12, 340),
             (scale, "dg-scale", "device", None, "SN-4711", "Balance de la salle de bain", 81, 3),
             (cuff, "dg-cuff", "device", None, None, "Tensiomètre", None, None),
         ):
@@ -164,8 +164,8 @@ def lived_in(space: Space, owner_url: str, days: int = 40) -> UUID:
                 (meter, space.id, timedelta(hours=24 * hour), 4 + hour, 120, hour, 1 if hour == 0 else 0, 0),
             )
         connection.execute(
-            "INSERT INTO gateway.reading_inbox (device_id, metric, time, seq, value, decimals, flags)"
-            " VALUES (%s, 'blood-glucose', '2021-01-01', 1, 100, 0, 1), (%s, 'blood-glucose', '2021-01-02', 2, 100, 0, 1)",
+            "INSERT INTO gateway.reading_inbox (device_id, metric, time, seq, version, value, decimals, flags)"
+            " VALUES (%s, 'blood-glucose', '2021-01-01', 1, 1, 100, 0, 1), (%s, 'blood-glucose', '2021-01-02', 2, 1, 100, 0, 1)",
             (meter, meter),
         )
     for day in range(days):

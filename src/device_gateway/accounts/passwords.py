@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -16,8 +17,6 @@ AT_ONCE = 2  # hashes computed together: each takes 64 MiB and a core for a tent
 MAX_WAITING = 64  # sign-ins in the queue: about five seconds of work; the next one is told to come back
 
 _HASHER = PasswordHasher()  # argon2id, RFC 9106's low-memory parameters
-# What an unknown user's password is compared with, so that it takes as long as a known user's.
-NOBODYS_HASH = _HASHER.hash("nobody")
 
 
 class TooBusy(GatewayError):
@@ -52,6 +51,12 @@ class _Turns:
 turns = _Turns()
 
 
+@cache
+def nobodys_hash() -> str:
+    """What an unknown user's password is compared with, so that it takes as long as a known user's."""
+    return _HASHER.hash("nobody")
+
+
 def hash_password(password: str) -> str:
     """Encoded argon2id hash. Raises BadAccount for a password that is too short or too long."""
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
@@ -59,13 +64,16 @@ def hash_password(password: str) -> str:
     return _HASHER.hash(password)
 
 
-async def matches(stored: str, password: str) -> bool:
-    """Whether `password` is the one whose hash is `stored`. Run it within `turns.turn()`."""
+async def matches(stored: str | None, password: str) -> bool:
+    """Whether `password` is the one whose hash is `stored`; for None it takes as long, and is false.
+
+    Run it within `turns.turn()`.
+    """
     return len(password) <= MAX_LENGTH and await asyncio.to_thread(_matches, stored, password)
 
 
-def _matches(stored: str, password: str) -> bool:
+def _matches(stored: str | None, password: str) -> bool:
     try:
-        return _HASHER.verify(stored, password)
+        return _HASHER.verify(stored or nobodys_hash(), password) and stored is not None
     except (VerificationError, InvalidHashError):
         return False

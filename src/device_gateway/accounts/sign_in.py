@@ -7,7 +7,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 
 from device_gateway.accounts.account import Language
-from device_gateway.accounts.passwords import NOBODYS_HASH, matches, turns
+from device_gateway.accounts.passwords import matches, turns
 from device_gateway.accounts.sessions import open_session
 from device_gateway.database.pool import AsyncPool, Row
 from device_gateway.database.scoping import space_scope
@@ -32,8 +32,8 @@ async def sign_in(pool: AsyncPool, username: str, password: str, hours: int) -> 
     """
     async with turns.turn():  # the account is read within it: tries made together cannot overtake the throttle
         async with pool.connection() as connection:
-            row = await (await connection.execute(ACCOUNT, (username.strip()[:64].replace("\0", ""),))).fetchone()
-        right = await matches(row.password_hash if row else NOBODYS_HASH, password)
+            row = await (await connection.execute(ACCOUNT, (username.strip()[:64],))).fetchone()
+        right = await matches(row.password_hash if row else None, password)
         async with pool.connection() as connection:
             if row is None or not right or row.early:
                 await _refused(

@@ -9,6 +9,7 @@ from device_gateway.devices.models import model_name
 from device_gateway.journal import EventName
 from device_gateway.journal.reading_back import Entry
 from device_gateway.portal.translations import marked as _
+from device_gateway.portal.translations import marked_plural as _n
 from device_gateway.portal.words import Words
 
 App = app_catalog.EventName
@@ -32,23 +33,11 @@ PERMITTED: Mapping[str, str] = {
     App.GRANT_REVOKED: _("The access of an app ended."),
 }
 COUNTED: Mapping[str, tuple[str, str]] = {
-    EventName.READINGS_SEEN: (_("You looked at your measurements."), _("You looked at your measurements (%(num)s).")),
-    EventName.APP_SEARCHED_OBSERVATIONS: (
-        _("%(app)s read %(num)s measurement: %(metrics)s."),
-        _("%(app)s read %(num)s measurements: %(metrics)s."),
-    ),
-    EventName.APP_READ_OBSERVATION: (
-        _("%(app)s read %(num)s measurement: %(metrics)s."),
-        _("%(app)s read %(num)s measurements: %(metrics)s."),
-    ),
-    EventName.APP_SEARCHED_DEVICES: (
-        _("%(app)s looked at the description of %(num)s device."),
-        _("%(app)s looked at the description of %(num)s devices."),
-    ),
-    EventName.APP_READ_DEVICE: (
-        _("%(app)s looked at the description of %(num)s device."),
-        _("%(app)s looked at the description of %(num)s devices."),
-    ),
+    EventName.READINGS_SEEN: _n("You looked at %(num)s measurement.", "You looked at %(num)s measurements."),
+    EventName.APP_SEARCHED_OBSERVATIONS: _n("%(app)s read %(num)s measurement: %(metrics)s.", "%(app)s read %(num)s measurements: %(metrics)s."),
+    EventName.APP_READ_OBSERVATION: _n("%(app)s read %(num)s measurement: %(metrics)s.", "%(app)s read %(num)s measurements: %(metrics)s."),
+    EventName.APP_SEARCHED_DEVICES: _n("%(app)s looked at the description of %(num)s device.", "%(app)s looked at the description of %(num)s devices."),
+    EventName.APP_READ_DEVICE: _n("%(app)s looked at the description of %(num)s device.", "%(app)s looked at the description of %(num)s devices."),
 }
 NOTHING_FOUND = _("%(app)s asked for your measurements and found none that it may read.")
 REFUSED: Mapping[str, str] = {

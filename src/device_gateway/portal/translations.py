@@ -39,6 +39,11 @@ def _read(file: Traversable, language: Language) -> Translations:
     return Translations(compiled)
 
 
+def marked_plural(one: str, many: str) -> tuple[str, str]:
+    """Marks two forms of a message for extraction, to be translated where they are shown."""
+    return one, many
+
+
 def marked(message: str) -> str:
     """Marks `message` for extraction, to be translated where it is shown."""
     return message

@@ -11,6 +11,7 @@ from babel.numbers import format_decimal, get_decimal_symbol, get_group_symbol
 
 from device_gateway.accounts.account import Language
 from device_gateway.metrics import METRICS
+from device_gateway.portal.translations import marked as _
 from device_gateway.portal.translations import translations
 
 # English as Europe reads it: 24 hours, the day before the month.
@@ -30,6 +31,18 @@ UNIT_NAMES: Mapping[str, Mapping[Language, str]] = {
     "1/(24.h)": {"fr": "pas par jour", "en": "steps a day"},
     "1": {"fr": "sur 10", "en": "out of 10"},
 }
+# Names of models that are words, not a product's own name: they are said in the reader's language.
+MODEL_NAMES = (
+    _("Device Gateway edge"),
+    _("Home hub"),
+    _("Smart scale"),
+    _("Blood pressure monitor"),
+    _("Glucose meter"),
+    _("Bluetooth glucose meter"),
+    _("Continuous glucose monitor"),
+    _("Pulse oximeter"),
+    _("Thermometer"),
+)
 JUST_NOW = timedelta(minutes=1)
 
 
@@ -63,6 +76,10 @@ class Words:
     def metric(self, key: str) -> str:
         metric = METRICS.get(key)
         return metric.names[self.language] if metric else key
+
+    def model(self, name: str) -> str:
+        """A model's name; that of a product stays as it is."""
+        return self.gettext(name) if name in MODEL_NAMES else name
 
     def unit(self, unit: str) -> str:
         """A UCUM code as people write it."""
