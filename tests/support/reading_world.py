@@ -20,6 +20,7 @@ class Space:
     owner_url: str
     id: UUID = field(default_factory=uuid4)
     zone: str = "Europe/Paris"
+    source: UUID = field(default_factory=uuid4)  # whom readings without a device come from
 
     def __post_init__(self) -> None:
         self._execute("INSERT INTO gateway.space (id, zone) VALUES (%s, %s)", self.id, self.zone)
@@ -39,7 +40,7 @@ class Space:
 
     def series(self, metric: str, device: UUID | None) -> tuple[int, UUID]:
         """(key in the store, UUID)."""
-        source = None if device else uuid4()
+        source = None if device else self.source
         return self._execute(
             "INSERT INTO gateway.series (space_id, metric, device_id, source_id) VALUES (%s, %s, %s, %s)"
             " ON CONFLICT (space_id, metric, device_id, source_id) DO UPDATE SET metric = excluded.metric"

@@ -1,0 +1,79 @@
+"""A page of a long history costs what a page costs: the index is walked from where the last page ended."""
+
+import json
+
+import psycopg
+import pytest
+from reading_world import Space
+
+from device_gateway.database.scoping import space_scope
+from device_gateway.readings import reading_back
+from device_gateway.readings.reading_id import microseconds
+from device_gateway.readings.windows import Position, newer_than, older_than, windows
+
+READINGS = 60_000  # one every five minutes: seven months
+PAGE = 50
+
+
+@pytest.fixture
+def history(owner_url):
+    space = Space(owner_url)
+    space.fill("interstitial-glucose", space.device(), "2026-04-01T00:00:00Z", "5 minutes", READINGS)
+    space.fill("body-weight", space.device(), "2026-04-01T00:00:00Z", "1 day", 200)
+    return space
+
+
+async def statistics(app_pool, owner_url, work):
+    """(sequential scans, blocks looked at) that `work` caused in the partitions of `reading`."""
+    query = """SELECT coalesce(sum(t.seq_scan), 0), coalesce(sum(s.heap_blks_hit + s.heap_blks_read + s.idx_blks_hit
+        + s.idx_blks_read), 0) FROM pg_stat_user_tables t JOIN pg_statio_user_tables s USING (relid)
+        WHERE t.relname LIKE 'reading\\_2%'"""
+    with psycopg.connect(owner_url, autocommit=True) as watching:
+        before = watching.execute(query).fetchone()
+        async with app_pool.connection() as connection:
+            result = await work(connection)
+            await connection.execute("SELECT pg_stat_force_next_flush()")
+            await connection.execute("SELECT 1")
+        after = watching.execute(query).fetchone()
+    return result, int(after[0] - before[0]), int(after[1] - before[1])
+
+
+async def test_page_after_page_is_read_from_the_index_and_costs_the_same(history, app_pool, owner_url):
+    async def page(connection, position=None, descending=True):
+        async with space_scope(connection, history.id):
+            among = windows([series.id for series in await reading_back.series_of_space(connection)])
+            if descending:
+                rest = older_than(position, among) if position else among
+                return await reading_back.newest(connection, rest, PAGE)
+            rest = newer_than(position, among) if position else among
+            return await reading_back.oldest(connection, rest, PAGE)
+
+    for descending in (True, False):
+        rows, scans, first = await statistics(app_pool, owner_url, lambda c, d=descending: page(c, None, d))
+        assert len(rows) == PAGE
+        assert scans == 0
+        assert 0 < first < READINGS // 100
+        middle = rows[0]._replace(time=rows[0].time.replace(month=7, day=1))
+        position = Position(microseconds(middle.time), middle.series, middle.seq)
+        rows, scans, later = await statistics(app_pool, owner_url, lambda c, p=position, d=descending: page(c, p, d))
+        assert len(rows) == PAGE
+        assert scans == 0
+        assert later <= first * 1.3 + 20
+
+
+async def test_the_plan_of_a_page_is_an_index_scan_and_no_sort(history, owner_url):
+    """The statement inside gateway.reading_newest, planned as it is there: for any series, any window."""
+    statement = """PREPARE page (int4, timestamptz, timestamptz, int8, int) AS SELECT r.* FROM gateway.reading r
+        WHERE r.series = $1 AND r.time >= $2 AND r.time <= $3 AND (r.time, r.seq) < ($3, $4)
+        ORDER BY r.time DESC, r.seq DESC LIMIT $5"""
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        body = connection.execute("SELECT prosrc FROM pg_proc WHERE proname = 'reading_newest'").fetchone()[0]
+        assert "ORDER BY r.time DESC, r.seq DESC LIMIT p_limit" in body
+        connection.execute("SET ROLE gateway_owner")
+        connection.execute("SET plan_cache_mode = force_generic_plan")
+        connection.execute(statement)
+        row = connection.execute("EXPLAIN (FORMAT JSON) EXECUTE page (1, '-infinity', '2026-07-01', 0, 50)").fetchone()
+    plan = json.dumps(row[0])
+    assert "Index Scan" in plan
+    assert "Seq Scan" not in plan
+    assert '"Sort"' not in plan
