@@ -1,56 +1,74 @@
-"""The command `device-gateway`."""
+"""The command `device-gateway`. A command's module is imported when the command is called: a process starts with its
+own parts only, and what other packages add is found by entry point.
+"""
 
 import sys
-from importlib.metadata import entry_points
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
+import click
 import typer
-from rich.table import Table
+from typer.core import TyperGroup
 
-from device_gateway.commands import accounts, doctor, edge, processes, quarantine
-from device_gateway.commands.options import AsJson, ConfigFile, DataDir, console, errors, print_json, settings_of
+from device_gateway.commands.options import errors
 from device_gateway.errors import GatewayError
-from device_gateway.settings import shown
 
 EXTENSIONS = "device_gateway.commands"  # entry points: a function becomes a command, a Typer a group of commands
-
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False,
-    help="Connected health devices, a patient's health space, and approved apps.",
-)  # fmt: skip
-for command in (processes.serve, processes.ingest, processes.jobs, processes.migrate, doctor.doctor):
-    app.command()(command)
-app.add_typer(edge.app, name="edge")
-app.add_typer(accounts.app, name="account")
-app.add_typer(quarantine.app, name="quarantine")
-
-
-@app.command()
-def settings(data_dir: DataDir = None, config: ConfigFile = None, as_json: AsJson = False) -> None:
-    """List every setting: variable, present value, what it accepts."""
-    rows = shown(settings_of(data_dir, config))
-    if as_json:
-        print_json([{"variable": name, "value": value, "accepts": accepts} for name, value, accepts in rows])
-        return
-    table = Table("variable", "value", "accepts")
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
+BUILT_IN = {
+    "serve": "device_gateway.commands.processes:serve",
+    "ingest": "device_gateway.commands.processes:ingest",
+    "edge": "device_gateway.commands.edge:app",
+    "jobs": "device_gateway.commands.processes:jobs",
+    "migrate": "device_gateway.commands.processes:migrate",
+    "account": "device_gateway.commands.accounts:app",
+    "quarantine": "device_gateway.commands.quarantine:app",
+    "settings": "device_gateway.commands.settings:settings",
+    "doctor": "device_gateway.commands.doctor:doctor",
+}
 
 
-def _extend() -> None:
-    for point in entry_points(group=EXTENSIONS):
-        extension = point.load()
-        if isinstance(extension, typer.Typer):
-            app.add_typer(extension, name=point.name)
-        else:
-            app.command(point.name)(extension)
+class Commands(TyperGroup):
+    """Knows its commands by name, and imports one when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(_points())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        point = _points().get(cmd_name)
+        return _command(cmd_name, point.load()) if point else None
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
+
+
+@app.callback()
+def device_gateway() -> None:
+    """Connected health devices, a patient's health space, and approved apps."""
 
 
 def main() -> None:
     """Entry point. An error that the user can put right is one line and an exit code of sysexits.h."""
-    _extend()
     try:
         app()
     except GatewayError as error:
         errors.print(f"[red]error:[/red] {error.message}", highlight=False)
         sys.exit(error.exit_code)
+
+
+def _points() -> dict[str, EntryPoint]:
+    built_in = [EntryPoint(name, target, EXTENSIONS) for name, target in BUILT_IN.items()]
+    return {point.name: point for point in (*built_in, *entry_points(group=EXTENSIONS))}
+
+
+def _command(name: str, target: typer.Typer | Callable[..., Any]) -> click.Command:
+    """A click command of a Typer group or of a function; typer's own classes derive from click's."""
+    command: click.Command
+    if isinstance(target, typer.Typer):
+        command = typer.main.get_group(target)
+    else:
+        alone = typer.Typer(add_completion=False)
+        alone.command(name)(target)
+        command = typer.main.get_command(alone)
+    command.name = name
+    return command

@@ -26,7 +26,7 @@ from device_simulators.demo import people, report
 from device_simulators.demo.catalogue import publish_apps
 from device_simulators.demo.pairing import FREE_CODE_MINUTES, Pairing, claim_code
 from device_simulators.demo.parts import Parts
-from device_simulators.demo.supervision import Supervisor
+from device_simulators.demo.supervision import Child, Supervisor
 
 DEMO_FILE = "demo.json"
 HOST = "127.0.0.1"
@@ -100,69 +100,70 @@ class Demo:
         with self._step("MQTT broker"):
             self._broker.start()
         self._write_runtime()
-        with self._step("virtual radio, ingestion, jobs, HTTP"):
-            children = [
-                self._parts.radio(),
-                self._parts.ingest(),
-                self._parts.jobs(),
-                self._parts.serve(HOST, self._port),
-            ]
-            for child in children:
-                self._supervisor.start(child)
-            for child in children:
-                child.wait_ready()
-        meter = self._parts.meter()
-        with self._step("simulated glucose meter"):
-            self._supervisor.start(meter)
-            meter.wait_ready()
-        known = people.load(self._data_dir) or self._first_time()
-        with self._step("edge, simulated scale, sample apps"):
-            self._start_users(known)
+        parts = self._parts
+        servers = [parts.serve(HOST, self._port), parts.ingest(), parts.radio(), parts.meter(), parts.jobs()]
+        for child in servers:
+            self._supervisor.start(child)
+        known = people.load(self._data_dir)
+        crowd = self._people(known)  # what needs only the database is made while the servers start
+        apps = known["apps"] if known else self._apps(crowd)
+        samples = [
+            parts.app(app["command"], app["client_id"], app["client_secret"], urlsplit(app["url"]).port or 0)
+            for app in apps
+        ]
+        for child in samples:
+            self._supervisor.start(child)
+        self._await("HTTP, ingestion, jobs, virtual radio, glucose meter", servers)
+        devices = known["devices"] if known else self._devices(crowd)
+        if known is None:
+            people.save(self._data_dir, list(crowd.values()), devices, apps)
+        users = [parts.edge(), self._scale(devices)]
+        for child in users:
+            self._supervisor.start(child)
+        self._await("edge, smart scale, sample apps", [*users, *samples])
         ready_s = time.monotonic() - self._begun
-        content = self._demo_json(known) | {"ready_seconds": round(ready_s, 1)}
+        content = self._demo_json(crowd, devices, apps) | {"ready_seconds": round(ready_s, 1)}
         people.write_private(self._data_dir / DEMO_FILE, content)
         report.show(console, content, self._data_dir / DEMO_FILE, ready_s)
 
-    def _first_time(self) -> dict[str, Any]:
+    def _people(self, known: dict[str, Any] | None) -> dict[str, people.DemoPerson]:
         with self._step("people"):
-            crowd = people.make_people(self._postgres.url("gateway_owner"))
-        by_name = {person.username: person for person in crowd}
+            crowd = (
+                [people.DemoPerson(**person) for person in known["people"]]
+                if known
+                else people.make_people(self._postgres.url("gateway_owner"))
+            )
+        return {person.username: person for person in crowd}
+
+    def _apps(self, crowd: dict[str, people.DemoPerson]) -> list[dict[str, Any]]:
         with self._step("sample apps: application, review, approval"):
             ports = {description.command: _free_port() for description in DESCRIPTIONS}
             url = self._postgres.url("gateway_app")
-            apps = asyncio.run(publish_apps(url, by_name["vendor"], by_name["reviewer"], ports))
+            return asyncio.run(publish_apps(url, crowd["vendor"], crowd["reviewer"], ports))
+
+    def _devices(self, crowd: dict[str, people.DemoPerson]) -> list[dict[str, Any]]:
         with self._step("pairing of devices"):
-            devices = asyncio.run(self._pair(by_name))
-        people.save(self._data_dir, crowd, devices, apps)
-        known = people.load(self._data_dir)
-        assert known is not None  # noqa: S101  # it was saved in the line before
-        return known
+            return asyncio.run(self._pair(crowd))
 
-    async def _pair(self, by_name: dict[str, people.DemoPerson]) -> list[dict[str, Any]]:
-        url = self._postgres.url("gateway_app")
-        alice = Pairing(self._base_url, url, by_name["alice"])
-        bruno = Pairing(self._base_url, url, by_name["bruno"])
-        devices = [await alice.stand_alone("dg-scale", "Bathroom scale")]
-        devices += await alice.edge_with_meter(self._parts, self._data_dir, self._radio)
-        hub = await bruno.stand_alone("theengs-hub", "OpenMQTTGateway")
-        devices += [hub, await bruno.carried("xiaomi-scale", "Mi Scale", XIAOMI_ADDRESS, hub)]
-        return devices
-
-    def _start_users(self, known: dict[str, Any]) -> None:
-        scale = next(device for device in known["devices"] if device["model"] == "dg-scale")
+    def _scale(self, devices: list[dict[str, Any]]) -> Child:
+        scale = next(device for device in devices if device["model"] == "dg-scale")
         mqtt_url = self._broker.runtime()["mqtt_public_url"]
-        children = [
-            self._parts.edge(),
-            self._parts.scale(mqtt_url, scale["id"], scale["mqtt_password"], scale["topic"]),
-            *(
-                self._parts.app(app["command"], app["client_id"], app["client_secret"], urlsplit(app["url"]).port or 0)
-                for app in known["apps"]
-            ),
-        ]
-        for child in children:
-            self._supervisor.start(child)
-        for child in children:
-            child.wait_ready()
+        return self._parts.scale(mqtt_url, scale["id"], scale["mqtt_password"], scale["topic"])
+
+    def _await(self, what: str, children: list[Child]) -> None:
+        with self._step(what):
+            for child in children:
+                child.wait_ready()
+
+    async def _pair(self, crowd: dict[str, people.DemoPerson]) -> list[dict[str, Any]]:
+        url = self._postgres.url("gateway_app")
+        alice = Pairing(self._base_url, url, crowd["alice"])
+        bruno = Pairing(self._base_url, url, crowd["bruno"])
+        devices = [await alice.stand_alone("dg-scale", "Bathroom scale")]
+        devices += await alice.edge_with_meter(self._data_dir, self._radio, self._broker.runtime()["mqtt_public_url"])
+        hub = await bruno.stand_alone("theengs-hub", "OpenMQTTGateway")
+        devices += [hub, await bruno.carried("xiaomi-mi-scale", "Mi Scale", XIAOMI_ADDRESS, hub)]
+        return devices
 
     def _watch(self) -> None:
         """Whatever died is started again; what was acknowledged is on disk, so nothing is lost by it."""
@@ -186,12 +187,15 @@ class Demo:
         }
         people.write_private(self._data_dir / RUNTIME_FILE, runtime)
 
-    def _demo_json(self, known: dict[str, Any]) -> dict[str, Any]:
+    def _demo_json(
+        self, crowd: dict[str, people.DemoPerson], devices: list[dict[str, Any]], apps: list[dict[str, Any]]
+    ) -> dict[str, Any]:
         def of(kind: str) -> list[dict[str, Any]]:
             return [
-                {key: person[key] for key in ("username", "password", "space_id", "display_name") if person[key]}
-                for person in known["people"]
-                if person["kind"] == kind
+                {"username": person.username, "password": person.password, "display_name": person.display_name}
+                | ({"space_id": person.space_id} if person.space_id else {})
+                for person in crowd.values()
+                if person.kind == kind
             ]
 
         return {
@@ -203,22 +207,19 @@ class Demo:
             "reviewers": of("reviewer"),
             "vendors": of("vendor"),
             "operators": of("operator"),
-            "devices": known["devices"],
-            "claim_codes": asyncio.run(self._free_codes(known)),
-            "apps": known["apps"],
+            "devices": devices,
+            "claim_codes": asyncio.run(self._free_codes([p for p in crowd.values() if p.kind == "patient"])),
+            "apps": apps,
             "radio": self._radio,
             "database_url": self._postgres.url("gateway_owner"),
         }
 
-    async def _free_codes(self, known: dict[str, Any]) -> list[dict[str, str]]:
+    async def _free_codes(self, patients: list[people.DemoPerson]) -> list[dict[str, str]]:
         codes = []
-        for entry in known["people"]:
-            person = people.DemoPerson(**entry)
-            if person.kind != "patient":
-                continue
+        url = self._postgres.url("gateway_app")
+        for person in patients:
             for number in range(1, FREE_CODES + 1):
                 name = f"Tester's device {number}"
-                url = self._postgres.url("gateway_app")
                 code = await claim_code(url, person, name, people.since_long(), FREE_CODE_MINUTES)
                 codes.append({"code": code, "space_id": str(person.space_id), "patient": person.username})
         return codes

@@ -1,6 +1,6 @@
 """Pairing the demo's devices as their patients would: a claim code each, redeemed over HTTP, a bond over the radio."""
 
-import subprocess
+import asyncio
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,11 @@ from psycopg.rows import namedtuple_row
 
 from device_gateway.devices.claim_client import claim_device
 from device_gateway.devices.claim_codes import make_claim_code
-from device_gateway.errors import GatewayError
-from device_gateway.transports.edge.state import opened
-from device_simulators.demo.parts import METER_ADDRESS, METER_PASSKEY, Parts
+from device_gateway.transports.edge.pair import pair_meter
+from device_gateway.transports.edge.state import add_meter, configure
+from device_simulators.demo.parts import METER_ADDRESS, METER_PASSKEY
 from device_simulators.demo.people import DemoPerson, as_account, since_long
 
-PAIR_SECONDS = 60
 FREE_CODE_MINUTES = 7 * 24 * 60  # a tester's codes live a week; a patient's, a quarter of an hour
 
 
@@ -41,7 +40,7 @@ class Pairing:
 
     async def stand_alone(self, model: str, name: str) -> dict[str, Any]:
         """A device, hub or edge with credentials of its own, as demo.json says it."""
-        answer = claim_device(self._base_url, await self._code(name), model)
+        answer = await asyncio.to_thread(claim_device, self._base_url, await self._code(name), model)
         return {
             "id": answer["device_id"],
             "model": model,
@@ -55,7 +54,9 @@ class Pairing:
         """A device that sends through `carrier`."""
         credentials = carrier["mqtt_username"], carrier["mqtt_password"]
         code = await self._code(name)
-        answer = claim_device(self._base_url, code, model, hardware_id=hardware_id, carrier=credentials)
+        answer = await asyncio.to_thread(
+            claim_device, self._base_url, code, model, hardware_id=hardware_id, carrier=credentials
+        )
         return {
             "id": answer["device_id"],
             "model": model,
@@ -63,37 +64,17 @@ class Pairing:
             "hardware_id": hardware_id,
         }
 
-    async def edge_with_meter(self, parts: Parts, data_dir: Path, radio: str) -> list[dict[str, Any]]:
+    async def edge_with_meter(self, data_dir: Path, radio: str, mqtt_url: str) -> list[dict[str, Any]]:
         """The edge and, bonded over the radio, the meter that it reads."""
-        where = ["--gateway", self._base_url, "--data-dir", str(data_dir)]
-        _run(parts.gateway_command("edge", "claim", *where, "--code", await self._code("Home hub")))
-        pair = ["--code", await self._code("Glucose meter"), "--address", METER_ADDRESS, "--radio", radio]
-        _run(parts.gateway_command("edge", "pair", *where, *pair, "--passkey", str(METER_PASSKEY)))
-        return _known_to_edge(data_dir, str(self._person.space_id))
+        edge = await self.stand_alone("edge", "Home hub")
+        configure(data_dir, edge_id=edge["id"], mqtt_url=mqtt_url, password=edge["mqtt_password"])
+        paired = await pair_meter(data_dir, radio, address=METER_ADDRESS, passkey=METER_PASSKEY)
+        meter = await self.carried("ble-glucose", "Glucose meter", paired.address, edge)
+        add_meter(
+            data_dir, device_id=meter["id"], address=paired.address, adapter=paired.adapter, passkey=METER_PASSKEY
+        )
+        del meter["hardware_id"]
+        return [edge, meter | {"ble_address": paired.address, "passkey": f"{METER_PASSKEY:06d}"}]
 
     async def _code(self, name: str) -> str:
         return await claim_code(self._database_url, self._person, name, since_long(), 5)
-
-
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PAIR_SECONDS, check=False)
-    if done.returncode:
-        raise GatewayError(f"pairing failed: {done.stderr.strip() or done.stdout.strip()}")
-
-
-def _known_to_edge(data_dir: Path, space_id: str) -> list[dict[str, Any]]:
-    with opened(data_dir) as state:
-        edge, meters = state.edge(), state.meters()
-    return [
-        {
-            "id": edge.edge_id, "model": "edge", "space_id": space_id, "mqtt_username": edge.username,
-            "mqtt_password": edge.password, "topic": f"{edge.topic_prefix}/readings",
-        },
-        *(
-            {
-                "id": meter.device_id, "model": meter.adapter, "space_id": space_id, "ble_address": meter.address,
-                "passkey": f"{METER_PASSKEY:06d}",
-            }
-            for meter in meters
-        ),
-    ]  # fmt: skip

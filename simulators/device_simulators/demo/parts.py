@@ -55,16 +55,14 @@ class Parts:
             "simulate", "mqtt-scale", "--mqtt-url", mqtt_url, "--username", device_id, "--topic", topic,
             "--interval", str(SCALE_INTERVAL_S),
         ]  # fmt: skip
-        return self._gateway("mqtt-scale", command, ready="scale ready", secret={"DEVICE_SIMULATOR_PASSWORD": password})
+        return self._gateway(
+            "mqtt-scale", command, ready="weighing", secret={"DEVICE_SIMULATOR_MQTT_PASSWORD": password}
+        )
 
     def app(self, command: str, client_id: str, client_secret: str | None, port: int) -> Child:
         arguments = ["simulate", command, "--base-url", self._base_url, "--client-id", client_id, "--port", str(port)]
         secret = {"DEVICE_SIMULATOR_CLIENT_SECRET": client_secret} if client_secret else {}
         return self._gateway(command, arguments, ready="app ready", secret=secret)
-
-    def gateway_command(self, *arguments: str) -> list[str]:
-        """A command of the product that runs to its end, for pairing."""
-        return [sys.executable, "-m", "device_gateway", *arguments]
 
     def _in_data_dir(self) -> list[str]:
         return ["--data-dir", str(self._data_dir)]
@@ -72,7 +70,7 @@ class Parts:
     def _gateway(
         self, name: str, arguments: list[str], ready: str | None = None, secret: Mapping[str, str] | None = None
     ) -> Child:
-        return self._child(name, self.gateway_command(*arguments), ready or f"ready {name}", secret)
+        return self._child(name, [sys.executable, "-m", "device_gateway", *arguments], ready or f"ready {name}", secret)
 
     def _child(self, name: str, command: list[str], ready: str, secret: Mapping[str, str] | None = None) -> Child:
         """Secrets travel in the environment: a command line is everyone's to read."""

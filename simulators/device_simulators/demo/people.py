@@ -14,6 +14,8 @@ from device_gateway.accounts.account import Kind
 from device_gateway.database.pool import connect
 
 FILE = "demo-people.json"
+LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # read from a terminal and typed: none that look alike
+PASSWORD_LENGTH = 14
 PEOPLE: tuple[tuple[str, Kind, str, str], ...] = (
     ("alice", "patient", "Alice Martin", "fr"),
     ("bruno", "patient", "Bruno Leroy", "en"),
@@ -39,7 +41,7 @@ def make_people(owner_url: str) -> list[DemoPerson]:
     people = []
     with connect(owner_url, "gateway_owner") as connection:
         for username, kind, name, language in PEOPLE:
-            password = secrets.token_urlsafe(9)
+            password = "".join(secrets.choice(LETTERS) for _ in range(PASSWORD_LENGTH))
             account = create_account(connection, username, kind, password, name, language)  # type: ignore[arg-type]
             subject = str(account.subject) if account.subject else None
             people.append(DemoPerson(username, kind, password, name, str(account.id), subject))
