@@ -1,59 +1,89 @@
 """Radio, meters and edges as processes of their own, and what a sync gave away."""
 
 import asyncio
+import multiprocessing
 import os
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-
-from device_gateway_ble.glucose import GlucoseMeter
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
 
 from device_gateway.transports.ble.link import Link, connected
 from device_gateway.transports.ble.radio import Radio
 from device_gateway.transports.ble.scan import find
 from device_gateway.transports.ble.sync import Batch, SyncReport, sync_records
+from device_gateway.transports.edge.run import run_edge
+from device_gateway_ble.glucose import GlucoseMeter
 
 PASSKEY = 271_828
+END_TIMEOUT_S = 10.0
+
+
+# Importing the Bluetooth stack takes most of a second: children are forked from a process that has done it once.
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload(
+    [
+        "device_simulators.ble.command",
+        "device_simulators.radio.air",
+        "device_simulators.radio.bleak_backend",
+        "device_gateway.transports.edge.run",
+        "device_gateway_ble.glucose",
+    ]
+)
 
 
 class Program:
-    """A child process that prints a line when it is ready."""
+    """A process of its own that runs `target(*arguments)` and prints a line when it is ready."""
 
-    def __init__(self, *arguments: str) -> None:
-        self.process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True)
+    def __init__(self, target: Callable[..., Coroutine[Any, Any, None]], *arguments: Any) -> None:
+        reader, writer = _forks.Pipe(duplex=False)
+        self.process = _forks.Process(target=_child, args=(writer, target, arguments), daemon=True)
+        self.process.start()
+        writer.close()
+        self._output = os.fdopen(os.dup(reader.fileno()))
+        reader.close()
 
     def ready(self, beginning: str) -> str:
         """The line that begins like this. Fails when the program ends without it."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
+        for line in self._output:
             if line.startswith(beginning):
                 return line.strip()
-        raise AssertionError(f"{self.process.args} ended with {self.process.wait()} before it was ready")
+        self.process.join(END_TIMEOUT_S)
+        raise AssertionError(f"the program ended with {self.process.exitcode} before it was ready")
 
     def kill(self) -> None:
         """kill -9"""
-        self.process.send_signal(signal.SIGKILL)
-        self._wait()
+        self.process.kill()
+        self._end()
 
     def stop(self) -> int:
         """Asks the program to end. Returns its exit code."""
-        if self.process.poll() is None:
-            self.process.terminate()
-        return self._wait()
+        self.process.terminate()
+        return self._end()
 
-    def _wait(self) -> int:
-        try:
-            return self.process.wait(10)
-        except subprocess.TimeoutExpired:
+    def _end(self) -> int:
+        self.process.join(END_TIMEOUT_S)
+        self._output.close()
+        if self.process.exitcode is None:
             self.process.kill()
-            self.process.wait()
-            raise
-        finally:
-            if self.process.stdout is not None:
-                self.process.stdout.close()
+            raise AssertionError("the program did not end when it was asked to")
+        return self.process.exitcode
+
+
+def _child(writer: Connection, target: Callable[..., Coroutine[Any, Any, None]], arguments: tuple[Any, ...]) -> None:
+    os.dup2(writer.fileno(), 1)
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    asyncio.run(target(*arguments))
+
+
+async def edge_process(data_dir: Path, radio: str, limit_octets: int) -> None:
+    """An edge in a hurry."""
+    sys.stdout.write("edge\n")
+    sys.stdout.flush()
+    await run_edge(data_dir, radio, poll_interval_s=0.3, scan_s=2, resend_after_s=0.4, spool_limit_octets=limit_octets)
 
 
 @dataclass
@@ -71,7 +101,7 @@ class Person:
     digits: int | None = PASSKEY
     asked: int = 0
 
-    async def passkey(self, address: str) -> int | None:
+    async def passkey(self, _address: str) -> int | None:
         self.asked += 1
         return self.digits
 

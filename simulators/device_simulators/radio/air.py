@@ -45,31 +45,21 @@ class Port(StreamPacketSource):
         super().__init__()
         self._link = link
         self._number = number
-        self._sink: BoundedSink | None = None
         self._controller: Controller | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._sink = BoundedSink(cast(asyncio.Transport, transport))  # a stream socket's transport, always
+        sink = BoundedSink(cast(asyncio.Transport, transport))  # a stream socket's transport, always
         # No public address: with one, Bumble hands out the public identity in pairing while connections use the random
         # static one, and the bond is never found again.
         controller = Controller(
             f"controller-{self._number}",
             host_source=self,
-            host_sink=self._sink,
+            host_sink=sink,
             link=self._link,
         )
         # Without these two a BlueZ host works as well (google/bumble#841), and Bumble hosts do not miss them.
         controller.le_features &= ~(hci.LeFeatureMask.LL_PRIVACY | hci.LeFeatureMask.LE_EXTENDED_ADVERTISING)
         self._controller = controller
-
-    def data_received(self, data: bytes) -> None:
-        """HCI from the host. One that sends what no controller understands is shown out; the others stay."""
-        try:
-            super().data_received(data)
-        except Exception:
-            _log.exception("radio.host_dropped", why="it sent no HCI")
-            if self._sink is not None:
-                self._sink.transport.abort()
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         """A host that ends takes its device out of range: each peer sees its link time out."""

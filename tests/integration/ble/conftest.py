@@ -4,11 +4,15 @@ import itertools
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ble_world import PASSKEY, Meter, Person, Program, process_address
 
 from device_gateway.transports.ble.radio import Radio, open_radio
+from device_simulators.ble.command import run_meter
+from device_simulators.ble.glucose_meter import MeterOptions
+from device_simulators.radio.air import run_air
 
 _addresses = itertools.count(1)
 
@@ -17,20 +21,19 @@ _addresses = itertools.count(1)
 def air() -> Iterator[str]:
     """The address of the radio."""
     with tempfile.TemporaryDirectory() as directory:
-        program = Program("-m", "device_simulators.radio.air", f"unix:{directory}/air.sock")
+        program = Program(run_air, f"unix:{directory}/air.sock")
         yield program.ready("radio ready ").split()[-1]
         assert program.stop() == 0
 
 
 @pytest.fixture
 def start_meter(air: str) -> Iterator[Callable[..., Meter]]:
-    """Starts a meter: `start_meter("--records", "300")`, at an address of its own unless one is given."""
+    """Starts a meter: `start_meter(records=300)`, at an address of its own unless one is given."""
     meters: list[Meter] = []
 
-    def start(*arguments: str, address: str | None = None, radio: str = air) -> Meter:
+    def start(*, address: str | None = None, radio: str = air, **options: Any) -> Meter:
         address = address or process_address(next(_addresses))
-        command = ("-m", "device_simulators.ble.command", "--radio", radio, "--address", address)
-        meter = Meter(address, Program(*command, "--passkey", f"{PASSKEY}", *arguments))
+        meter = Meter(address, Program(run_meter, radio, MeterOptions(address=address, passkey=PASSKEY, **options)))
         meters.append(meter)
         meter.program.ready("meter ready ")
         return meter

@@ -1,25 +1,25 @@
 """Fetching records from a real GATT server over the virtual radio, through every way in which it can go wrong."""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
-from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from ble_world import PASSKEY, Kept, Meter, process_address, sync, sync_link
+from ble_world import PASSKEY, Kept, Meter, process_address, sync, sync_link, until
 from bumble.device import Connection
-from device_gateway_ble.uuids import assigned
-from device_simulators.ble.glucose_meter import GlucoseMeter, MeterOptions
-from device_simulators.ble.glucose_record import GlucoseRecord
-from device_simulators.ble.running import join_air
 
 from device_gateway.transports.ble.errors import LinkLost, NoAnswer, RecordAccessRefused
 from device_gateway.transports.ble.link import connected
 from device_gateway.transports.ble.radio import Radio
 from device_gateway.transports.ble.scan import find
 from device_gateway.transports.ble.sync import Batch
+from device_gateway_ble.uuids import assigned
+from device_simulators.ble.glucose_meter import GlucoseMeter, MeterOptions
+from device_simulators.ble.glucose_record import GlucoseRecord
+from device_simulators.ble.running import join_air
 
 StartMeter = Callable[..., Meter]
 
@@ -28,7 +28,7 @@ async def test_300_records_come_once_each_in_order_with_their_context(
     radio: Radio, start_meter: StartMeter, tmp_path: Path
 ) -> None:
     state = tmp_path / "meter.json"
-    meter = start_meter("--records", "300", "--seed", "7", "--state", str(state))
+    meter = start_meter(records=300, seed=7, state=state)
     kept = Kept()
     report = await sync(radio, meter.address, kept)
     assert (report.announced, report.records, report.readings, report.rejected, report.complete) == (
@@ -54,7 +54,7 @@ async def test_300_records_come_once_each_in_order_with_their_context(
 
 
 async def test_a_meter_in_mmol_is_read_in_mmol(radio: Radio, start_meter: StartMeter) -> None:
-    meter = start_meter("--records", "5", "--unit", "mmol/L")
+    meter = start_meter(records=5, unit="mmol/L")
     kept = Kept()
     await sync(radio, meter.address, kept)
     readings = kept.batches[0].readings
@@ -65,7 +65,7 @@ async def test_a_meter_in_mmol_is_read_in_mmol(radio: Radio, start_meter: StartM
 
 
 async def test_a_link_that_drops_in_the_middle_loses_nothing_and_resumes(radio: Radio, start_meter: StartMeter) -> None:
-    meter = start_meter("--records", "300", "--drop-after", "137")
+    meter = start_meter(records=300, drop_after=137)
     kept = Kept()
     with pytest.raises(LinkLost):
         await sync(radio, meter.address, kept)
@@ -80,20 +80,19 @@ async def test_a_link_that_drops_in_the_middle_loses_nothing_and_resumes(radio: 
 async def test_a_meter_killed_in_the_middle_goes_on_where_it_was_after_its_restart(
     radio: Radio, start_meter: StartMeter, tmp_path: Path
 ) -> None:
-    state = ("--state", str(tmp_path / "meter.json"))
-    meter = start_meter("--records", "200", "--delay", "0.005", *state)
+    state = tmp_path / "meter.json"
+    meter = start_meter(records=200, delay_s=0.005, state=state)
     kept = Kept()
 
     async def kill_later() -> None:
-        while not kept.batches:
-            await asyncio.sleep(0.01)
+        await until(lambda: bool(kept.batches))
         meter.program.kill()
 
     killing = asyncio.create_task(kill_later())
     with pytest.raises(LinkLost):
         await sync(radio, meter.address, kept)
     await killing
-    start_meter(*state, address=meter.address)
+    start_meter(state=state, address=meter.address)
     await sync(radio, meter.address, kept)
     assert kept.seqs == list(range(1, 201))
 
@@ -101,7 +100,7 @@ async def test_a_meter_killed_in_the_middle_goes_on_where_it_was_after_its_resta
 async def test_a_truncated_value_is_refused_with_its_octets_and_the_rest_is_read(
     radio: Radio, start_meter: StartMeter
 ) -> None:
-    meter = start_meter("--records", "20", "--truncated-record", "20")
+    meter = start_meter(records=20, truncated_seq=20)
     kept = Kept()
     report = await sync(radio, meter.address, kept)
     assert (report.records, report.readings) == (20, 19)
@@ -115,7 +114,7 @@ async def test_a_truncated_value_is_refused_with_its_octets_and_the_rest_is_read
 
 
 async def test_a_meter_that_numbers_anew_is_read_from_its_beginning(radio: Radio, start_meter: StartMeter) -> None:
-    meter = start_meter("--records", "12")
+    meter = start_meter(records=12)
     kept = Kept([Batch((), (), 400)])
     report = await sync(radio, meter.address, kept)
     assert report.records == 12
@@ -124,12 +123,12 @@ async def test_a_meter_that_numbers_anew_is_read_from_its_beginning(radio: Radio
 
 
 async def test_an_empty_meter_is_no_error(radio: Radio, start_meter: StartMeter) -> None:
-    meter = start_meter("--records", "0")
+    meter = start_meter(records=0)
     assert (await sync(radio, meter.address, Kept())).announced == 0
 
 
 async def test_a_record_taken_later_is_fetched_alone(radio: Radio, start_meter: StartMeter) -> None:
-    meter = start_meter("--records", "10", "--interval", "0.5")
+    meter = start_meter(records=10, interval_s=0.5)
     kept = Kept()
     await sync(radio, meter.address, kept)
     first = len(kept.seqs)
@@ -141,7 +140,7 @@ async def test_a_record_taken_later_is_fetched_alone(radio: Radio, start_meter: 
 
 
 async def test_a_busy_meter_is_told_to_stop_and_then_asked(radio: Radio, start_meter: StartMeter) -> None:
-    meter = start_meter("--records", "50", "--delay", "0.2")
+    meter = start_meter(records=50, delay_s=0.2)
     heard = await find(radio, meter.address, 10)
     kept = Kept([Batch((), (), 48)])
     async with connected(radio, heard.device) as link:
@@ -154,7 +153,7 @@ async def test_a_busy_meter_is_told_to_stop_and_then_asked(radio: Radio, start_m
 
 
 async def test_a_meter_that_falls_silent_is_given_up_and_aborted(radio: Radio, start_meter: StartMeter) -> None:
-    meter = start_meter("--records", "50", "--delay", "3")
+    meter = start_meter(records=50, delay_s=3)
     kept = Kept()
     started = time.monotonic()
     with pytest.raises(NoAnswer):
@@ -184,6 +183,4 @@ async def test_a_meter_that_never_stops_sending_is_stopped(air: str, radio: Radi
 
 
 def _records(state: Path) -> list[GlucoseRecord]:
-    import json
-
     return [GlucoseRecord.from_json(record) for record in json.loads(state.read_text())["records"]]

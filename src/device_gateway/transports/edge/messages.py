@@ -21,6 +21,7 @@ class ReadingsMessage(msgspec.Struct):
     message_id: str
     readings: list[Reading]
     clocks: Sequence[ClockMeasurement]
+    battery_percent: dict[str, int]
 
 
 class RawMessage(msgspec.Struct):
@@ -38,20 +39,26 @@ class RawMessage(msgspec.Struct):
     adapter: str
 
 
-def messages_of(batch: Batch, device_id: str, adapter: str, clock: ClockMeasurement | None) -> list[Spooled]:
+def messages_of(
+    batch: Batch, device_id: str, adapter: str, clock: ClockMeasurement | None, battery_percent: int | None
+) -> list[Spooled]:
     """The messages that carry a batch."""
     messages = [raw_message(refusal, device_id, adapter) for refusal in batch.refusals]
     if batch.readings:
-        messages.insert(0, readings_message(batch.readings, device_id, clock))
+        messages.insert(0, readings_message(batch.readings, device_id, clock, battery_percent))
     return messages
 
 
-def readings_message(readings: Sequence[Reading], device_id: str, clock: ClockMeasurement | None) -> Spooled:
-    """Readings of one device, and what its clock showed."""
+def readings_message(
+    readings: Sequence[Reading], device_id: str, clock: ClockMeasurement | None, battery_percent: int | None
+) -> Spooled:
+    """Readings of one device (none is fine), what its clock showed and its battery."""
     named = [msgspec.structs.replace(reading, device=device_id) for reading in readings]
     clocks = () if clock is None else (msgspec.structs.replace(clock, device=device_id),)
+    batteries = {} if battery_percent is None else {device_id: battery_percent}
     message_id = str(uuid4())
-    return Spooled(message_id, "readings", len(named), msgspec.json.encode(ReadingsMessage(message_id, named, clocks)))
+    message = ReadingsMessage(message_id, named, clocks, batteries)
+    return Spooled(message_id, "readings", len(named), msgspec.json.encode(message))
 
 
 def raw_message(refusal: Refusal, device_id: str, adapter: str) -> Spooled:

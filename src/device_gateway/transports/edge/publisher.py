@@ -135,11 +135,13 @@ class Publisher:
         self._wake.set()
 
     def _on_connect(
-        self, client: mqtt.Client, _data: Any, _flags: mqtt.ConnectFlags, reason: ReasonCode, _props: Properties | None
+        self, client: mqtt.Client, _data: Any, flags: mqtt.ConnectFlags, reason: ReasonCode, _props: Properties | None
     ) -> None:
         if reason.is_failure:
             _log.warning("edge.broker_refused", reason=str(reason))
             return
+        if not flags.session_present:  # a broker that forgot our session may have forgotten what it had acknowledged
+            self._hand_over(self._start_over, None)
         client.subscribe(f"{self._edge.topic_prefix}/outcome", QOS)
 
     def _on_subscribe(
@@ -174,6 +176,10 @@ class Publisher:
         """From paho's thread to the event loop; a loop that is closed needs to know nothing more."""
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(call, argument)
+
+    def _start_over(self, _: None) -> None:
+        self._attempts.clear()
+        self._pause_s = self._resend_after_s
 
     def _online(self, subscribed: bool) -> None:
         self._subscribed = subscribed

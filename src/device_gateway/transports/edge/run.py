@@ -10,7 +10,7 @@ import structlog
 from device_gateway.errors import GatewayError
 from device_gateway.transports.ble.radio import open_radio
 from device_gateway.transports.edge.publisher import RESEND_AFTER_S, Publisher
-from device_gateway.transports.edge.reading import KnownPasskeys, read_meters
+from device_gateway.transports.edge.reading import KnownPasskeys, Reader
 from device_gateway.transports.edge.state import BONDS_FILE, EdgeState, edge_directory, opened
 from device_gateway.transports.edge.turn import Occupied, turn
 from device_gateway.transports.spool import LIMIT_OCTETS
@@ -71,13 +71,14 @@ async def _rounds(
 ) -> None:
     """Reads the meters again and again. The radio is left between rounds: whoever pairs a device needs it too."""
     bonds = edge_directory(data_dir) / BONDS_FILE
+    reader = Reader(state, publisher)
     while True:
         try:
             async with (
                 turn(data_dir, "radio", RADIO_TURN_WAIT_S),
                 open_radio(radio_spec, bonds, KnownPasskeys(state)) as radio,
             ):
-                await read_meters(radio, state, publisher, scan_s)
+                await reader.read_meters(radio, scan_s)
         except Occupied:
             _log.info("edge.round_left_out", why="the radio is used for pairing")
         except GatewayError as error:

@@ -1,0 +1,245 @@
+"""The edge as a process: from a meter on the radio to a consumer behind a real broker, killed at every point."""
+
+import asyncio
+import json
+import shutil
+import socket
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import paho.mqtt.client as mqtt
+import pytest
+from ble_world import PASSKEY, Meter, Program, edge_process, until
+from paho.mqtt.enums import CallbackAPIVersion
+
+from device_gateway.devices.topics import topic_of
+from device_gateway.transports.ble.errors import BondRefused
+from device_gateway.transports.edge import state as edge_state
+from device_gateway.transports.edge.pair import pair_meter
+from device_gateway.transports.edge.turn import Occupied, turn
+
+MOSQUITTO = "/usr/sbin/mosquitto"
+ROOMY = 64 * 1024 * 1024
+
+StartMeter = Callable[..., Meter]
+StartEdge = Callable[..., Program]
+
+
+class Gateway:
+    """A consumer of our dialect: keeps each reading once by its identity and answers when it is told to."""
+
+    def __init__(self, port: int) -> None:
+        self.answering = True
+        self.readings: Counter[tuple[str, str, str, int]] = Counter()
+        self.contents: dict[tuple[str, str, str, int], set[str]] = {}
+        self.raw: list[dict[str, Any]] = []
+        self.clocks: list[dict[str, str]] = []
+        self.message_ids: Counter[str] = Counter()
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="gateway", clean_session=False)
+        self._client.on_message = self._on_message
+        self._client.on_connect = lambda client, *_: client.subscribe([("dg/v1/+/+/readings", 1), ("dg/v1/+/+/raw", 1)])
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+
+    @property
+    def seqs(self) -> list[int]:
+        return sorted(seq for *_, seq in self.readings)
+
+    def stop(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _on_message(self, client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
+        received = json.loads(message.payload)
+        self.message_ids[received["message_id"]] += 1
+        if not self.answering:
+            return
+        outcomes = []
+        if message.topic.endswith("/raw"):
+            self.raw.append(received)
+            outcomes = [
+                {"index": 0, "outcome": "rejected", "pointer": received["pointer"], "reason": received["reason"]}
+            ]
+        for index, reading in enumerate(received.get("readings", [])):
+            identity = (reading["device"], reading["metric"], reading["at"], reading.get("seq", 0))
+            self.contents.setdefault(identity, set()).add(json.dumps(reading, sort_keys=True))
+            outcomes.append({"index": index, "outcome": "duplicate" if self.readings[identity] else "stored"})
+            self.readings[identity] += 1
+        self.clocks += received.get("clocks", [])
+        answer = json.dumps({"message_id": received["message_id"], "outcomes": outcomes})
+        client.publish(message.topic.rsplit("/", 1)[0] + "/outcome", answer, 1)
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    assert shutil.which(MOSQUITTO), "the package mosquitto is needed"
+    directory = tmp_path_factory.mktemp("mosquitto")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    settings = f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n"
+    (directory / "mosquitto.conf").write_text(settings)
+    process = subprocess.Popen([MOSQUITTO, "-c", str(directory / "mosquitto.conf")], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            break
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    yield port
+    process.terminate()
+    process.wait()
+
+
+@pytest.fixture
+def gateway(broker: int) -> Iterator[Gateway]:
+    gateway = Gateway(broker)
+    yield gateway
+    gateway.stop()
+
+
+@pytest.fixture
+def edge_id(tmp_path: Path, broker: int) -> str:
+    """An edge that knows its broker."""
+    edge_id = str(uuid4())
+    edge_state.configure(tmp_path, edge_id=edge_id, mqtt_url=f"mqtt://127.0.0.1:{broker}", password="any")
+    return edge_id
+
+
+@pytest.fixture
+def start_edge(air: str, tmp_path: Path, edge_id: str) -> Iterator[StartEdge]:
+    started: list[Program] = []
+
+    def start(limit_octets: int = ROOMY) -> Program:
+        program = Program(edge_process, tmp_path, air, limit_octets)
+        started.append(program)
+        program.ready("edge")
+        return program
+
+    yield start
+    for program in started:
+        program.stop()
+
+
+def spooled(data_dir: Path) -> int:
+    with edge_state.opened(data_dir) as state:
+        return state.spool.messages()
+
+
+def position(data_dir: Path) -> int | None:
+    with edge_state.opened(data_dir) as state:
+        return state.meters()[0].last_seq
+
+
+@pytest.mark.usefixtures("edge_id")
+async def test_from_pairing_to_the_gateway_every_record_arrives_once(
+    air: str, start_meter: StartMeter, start_edge: StartEdge, gateway: Gateway, tmp_path: Path
+) -> None:
+    meter = start_meter(records=120, clock_skew_s=-600, truncated_seq=60)
+    paired = await pair_meter(tmp_path, air, address=meter.address, passkey=PASSKEY)
+    assert (paired.adapter, paired.battery_percent) == ("ble-glucose", 87)
+    assert paired.serial == f"SIM-{meter.address.replace(':', '')}"
+    edge_state.add_meter(tmp_path, device_id="meter-1", address=paired.address, adapter=paired.adapter)
+    edge = start_edge()
+    await until(lambda: len(gateway.readings) == 119 and bool(gateway.raw))
+    await until(lambda: spooled(tmp_path) == 0)
+    assert gateway.seqs == [*range(1, 60), *range(61, 121)]
+    assert set(gateway.readings.values()) == {1}
+    raw = gateway.raw[0]
+    assert (raw["device"], raw["adapter"], raw["characteristic"].split()[0]) == ("meter-1", "ble-glucose", "2A18")
+    assert raw["pointer"] == "/type-sample-location"
+    assert len(bytes.fromhex(raw["hex"].split()[0])) == 14
+    assert {clock["device"] for clock in gateway.clocks} == {"meter-1"}
+    assert "+" not in gateway.clocks[0]["raw"]
+    assert edge.stop() == 0
+
+
+async def test_a_wrong_passkey_pairs_nothing(air: str, start_meter: StartMeter, tmp_path: Path) -> None:
+    meter = start_meter()
+    with pytest.raises(BondRefused):
+        await pair_meter(tmp_path, air, address=meter.address, passkey=PASSKEY + 1)
+
+
+async def test_a_puback_deletes_nothing_and_only_the_outcome_does(
+    start_meter: StartMeter, start_edge: StartEdge, gateway: Gateway, tmp_path: Path, edge_id: str
+) -> None:
+    gateway.answering = False
+    meter = start_meter(records=110)
+    edge_state.add_meter(tmp_path, device_id="meter-1", address=meter.address, passkey=PASSKEY)
+    start_edge()
+    await until(lambda: len(gateway.message_ids) == 3 and min(gateway.message_ids.values()) >= 2)
+    assert spooled(tmp_path) == 3
+    gateway.answering = True
+    await until(lambda: spooled(tmp_path) == 0)
+    assert gateway.seqs == list(range(1, 111))
+    assert len(gateway.message_ids) == 3
+
+
+async def test_an_edge_killed_again_and_again_in_a_transfer_and_with_a_full_spool_loses_and_doubles_nothing(
+    start_meter: StartMeter, start_edge: StartEdge, gateway: Gateway, tmp_path: Path, edge_id: str
+) -> None:
+    gateway.answering = False
+    meter = start_meter(records=300, delay_s=0.002)
+    edge_state.add_meter(tmp_path, device_id="meter-1", address=meter.address, passkey=PASSKEY)
+    for goal in (50, 150, 250):
+        edge = start_edge()
+        await until(lambda goal=goal: (position(tmp_path) or 0) >= goal)
+        edge.kill()
+    assert spooled(tmp_path) >= 5
+    assert not gateway.readings
+    edge = start_edge()
+    await until(lambda: position(tmp_path) == 300)
+    edge.kill()
+    gateway.answering = True
+    start_edge()
+    await until(lambda: spooled(tmp_path) == 0 and len(gateway.readings) == 300)
+    assert gateway.seqs == list(range(1, 301))
+    assert all(len(contents) == 1 for contents in gateway.contents.values())
+
+
+async def test_a_full_spool_leaves_the_rest_in_the_meter_until_there_is_room(
+    start_meter: StartMeter, start_edge: StartEdge, gateway: Gateway, tmp_path: Path, edge_id: str
+) -> None:
+    gateway.answering = False
+    meter = start_meter(records=200)
+    edge_state.add_meter(tmp_path, device_id="meter-1", address=meter.address, passkey=PASSKEY)
+    start_edge(limit_octets=30_000)
+    await until(lambda: len(gateway.message_ids) == 2)
+    await asyncio.sleep(0.7)
+    assert position(tmp_path) == 100
+    assert spooled(tmp_path) == 2
+    gateway.answering = True
+    await until(lambda: len(gateway.readings) == 200 and spooled(tmp_path) == 0)
+    assert gateway.seqs == list(range(1, 201))
+
+
+async def test_a_record_taken_while_the_edge_runs_arrives_by_itself(
+    start_meter: StartMeter, start_edge: StartEdge, gateway: Gateway, tmp_path: Path, edge_id: str
+) -> None:
+    meter = start_meter(records=3, interval_s=1)
+    edge_state.add_meter(tmp_path, device_id="meter-1", address=meter.address, passkey=PASSKEY)
+    start_edge()
+    await until(lambda: len(gateway.readings) >= 5)
+    assert gateway.seqs == list(range(1, len(gateway.seqs) + 1))
+
+
+async def test_one_data_directory_has_one_edge(start_edge: StartEdge, tmp_path: Path, edge_id: str) -> None:
+    async with turn(tmp_path, "edge", 0):
+        with pytest.raises(Occupied):
+            async with turn(tmp_path, "edge", 0.2):
+                pass
+
+
+def test_an_edge_publishes_where_its_id_says(tmp_path: Path, edge_id: str) -> None:
+    with edge_state.opened(tmp_path) as state:
+        edge = state.edge()
+        assert f"{edge.topic_prefix}/readings" == topic_of(edge_id, "readings")
+        assert edge.username == edge_id
+    assert (edge_state.edge_directory(tmp_path) / edge_state.FILE).stat().st_mode & 0o077 == 0
