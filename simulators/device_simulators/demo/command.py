@@ -146,7 +146,7 @@ class Demo:
             return asyncio.run(self._pair(crowd))
 
     def _scale(self, devices: list[dict[str, Any]]) -> Child:
-        scale = next(device for device in devices if device["model"] == "dg-scale")
+        scale = next(device for device in devices if device["model"] == "dg-scale" and device.get("in_use"))
         mqtt_url = self._broker.runtime()["mqtt_public_url"]
         return self._parts.scale(mqtt_url, scale["id"], scale["mqtt_password"], scale["topic"])
 
@@ -159,7 +159,9 @@ class Demo:
         url = self._postgres.url("gateway_app")
         alice = Pairing(self._base_url, url, crowd["alice"])
         bruno = Pairing(self._base_url, url, crowd["bruno"])
-        devices = [await alice.stand_alone("dg-scale", "Bathroom scale")]
+        # A broker knows one session per device, so who tries the credentials of one that is simulated would fight for it.
+        devices = [await alice.stand_alone("dg-scale", "Travel scale")]
+        devices += [await alice.stand_alone("dg-scale", "Bathroom scale") | {"in_use": True}]
         devices += await alice.edge_with_meter(self._data_dir, self._radio, self._broker.runtime()["mqtt_public_url"])
         hub = await bruno.stand_alone("theengs-hub", "OpenMQTTGateway")
         devices += [hub, await bruno.carried("xiaomi-mi-scale", "Mi Scale", XIAOMI_ADDRESS, hub)]

@@ -74,7 +74,7 @@ class Pairing:
             data_dir, device_id=meter["id"], address=paired.address, adapter=paired.adapter, passkey=METER_PASSKEY
         )
         del meter["hardware_id"]
-        return [edge, meter | {"ble_address": paired.address, "passkey": f"{METER_PASSKEY:06d}"}]
+        return [edge | {"in_use": True}, meter | {"ble_address": paired.address, "passkey": f"{METER_PASSKEY:06d}"}]
 
     async def _code(self, name: str) -> str:
         return await claim_code(self._database_url, self._person, name, since_long(), 5)
