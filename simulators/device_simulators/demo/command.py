@@ -159,7 +159,7 @@ class Demo:
         url = self._postgres.url("gateway_app")
         alice = Pairing(self._base_url, url, crowd["alice"])
         bruno = Pairing(self._base_url, url, crowd["bruno"])
-        # A broker knows one session per device, so who tries the credentials of one that is simulated would fight for it.
+        # A broker knows one session per device: who tries the credentials of a simulated one would fight for it.
         devices = [await alice.stand_alone("dg-scale", "Travel scale")]
         devices += [await alice.stand_alone("dg-scale", "Bathroom scale") | {"in_use": True}]
         devices += await alice.edge_with_meter(self._data_dir, self._radio, self._broker.runtime()["mqtt_public_url"])
