@@ -22,6 +22,7 @@ def page(wiring: Wiring, handler: Handler) -> Callable[[Request], Awaitable[Resp
     """`handler` as an endpoint: sends who is not signed in to sign in, and shows errors as pages."""
 
     async def endpoint(request: Request) -> Response:
+        await wiring.signed_in(request)  # so that a page that is open to all is in the person's language and layout
         try:
             return await handler(wiring, request)
         except SignInFirst:

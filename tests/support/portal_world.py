@@ -117,9 +117,7 @@ class Product:
         page = await browser.get("/oauth/authorize", params=parameters)
         assert page.status_code == 200, page.text
         form = {name: field(page.text, name) for name in ("request", "csrf_token")}
-        answer = await browser.post(
-            "/oauth/consent", data={**form, "purpose": list(purposes), "decision": "approve"}
-        )
+        answer = await browser.post("/oauth/consent", data={**form, "purpose": list(purposes), "decision": "approve"})
         assert answer.status_code == 303, answer.text
 
 
@@ -134,7 +132,7 @@ def text_of(page: str) -> str:
     """What a page says, without its tags."""
     import html
 
-    body = re.sub(r"<(script|style|svg)\b.*?</\1>", " ", page, flags=re.S)
+    body = re.sub(r"<(script|style|svg)\b.*?</\1>", " ", page, flags=re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
 

@@ -1,5 +1,8 @@
 """``/login`` and ``/logout``."""
 
+import re
+from urllib.parse import parse_qs, urlsplit
+
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
@@ -12,6 +15,8 @@ from device_gateway.database.scoping import enter_space
 from device_gateway.journal import Event, EventName, record
 from device_gateway.state import pages_of, pool_of, settings_of
 
+HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?")  # nothing that could end a directive of the policy
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -20,7 +25,8 @@ async def sign_in_page(request: Request) -> Response:
     target = own_path(request.query_params.get("next"))
     if await signed_in(request):
         return RedirectResponse(target, 303)
-    return pages_of(request).render(request, "login.html", {"next": target, "username": "", "refused": False})
+    context = {"next": target, "username": "", "refused": False, "form_action": _leads_to(target)}
+    return pages_of(request).render(request, "login.html", context)
 
 
 @router.post("/login")
@@ -33,7 +39,7 @@ async def sign_in_form(request: Request) -> Response:
     username = form.get("username", "")
     done = await sign_in(pool, username, form.get("password", ""), settings.session_hours)
     if done is None:
-        context = {"next": target, "username": username[:64], "refused": True}
+        context = {"next": target, "username": username[:64], "refused": True, "form_action": _leads_to(target)}
         return pages_of(request).render(request, "login.html", context, status=401)
     if former := session_hash(request):  # signing in again: the former session ends
         async with pool.connection() as connection:
@@ -57,3 +63,22 @@ async def sign_out(request: Request) -> Response:
         await close_session(connection, digest)
         await record(connection, Event(EventName.SIGNED_OUT, account.subject, account.actor))
     return response
+
+
+def _leads_to(path: str) -> list[str]:
+    """Where the sign-in form may end beside our own pages: an app's redirect URI, when it was the app that sent here.
+
+    ``form-action`` applies to every redirect that follows a form (CSP 3), so an app that needs no new consent would
+    otherwise be unreachable from here.
+    """
+    target = urlsplit(path)
+    if not target.path.startswith("/oauth/"):
+        return []
+    found = []
+    for uri in parse_qs(target.query).get("redirect_uri", []):
+        parts = urlsplit(uri)
+        if parts.scheme in ("http", "https") and HOST.fullmatch(parts.netloc):
+            found.append(f"{parts.scheme}://{parts.netloc}")
+        elif parts.scheme == "http" and parts.netloc.startswith("["):
+            found.append("http:")  # the grammar of CSP has no IPv6 address
+    return found

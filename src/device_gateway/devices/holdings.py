@@ -26,6 +26,7 @@ SYNCS = """SELECT a.hour, a.stored, a.duplicate, a.corrected, a.rejected, a.unas
   FROM gateway.device_activity a WHERE a.device_id = %s ORDER BY a.hour DESC LIMIT %s"""
 RENAME = "UPDATE gateway.device_holding SET name = %s WHERE device_id = %s AND upper_inf(during)"
 RELEASE = "SELECT gateway.device_release(%s)"
+NAME = "SELECT name FROM gateway.device_holding WHERE device_id = %s AND upper_inf(during)"
 NEW_JOB = "INSERT INTO gateway.job (kind, payload) VALUES (%s, %s)"
 
 
@@ -90,9 +91,19 @@ async def rename(connection: AsyncConnection[Row], space: UUID, device: UUID, na
 async def release(connection: AsyncConnection[Row], space: UUID, device: UUID, actor: Actor) -> bool:
     """End the holding: history stays, credentials end, the broker is told to disconnect it. Whether there was one."""
     async with space_scope(connection, space):
+        name = await holding_name(connection, device)
         row = await (await connection.execute(RELEASE, (device,))).fetchone()
         if row is None or not row[0]:
             return False
         await connection.execute(NEW_JOB, (DISCONNECT, Jsonb({"device_id": str(device)})))
-        await record(connection, Event(EventName.DEVICE_RELEASED, space, actor, resource=f"Device/{device}"))
+        event = Event(
+            EventName.DEVICE_RELEASED, space, actor, resource=f"Device/{device}", details={"device": name or ""}
+        )
+        await record(connection, event)
     return True
+
+
+async def holding_name(connection: AsyncConnection[Row], device: UUID) -> str | None:
+    """What the space that `connection` is in calls a device that it holds."""
+    row = await (await connection.execute(NAME, (device,))).fetchone()
+    return str(row.name) if row else None

@@ -13,6 +13,7 @@ from device_gateway.database.pool import Row
 from device_gateway.database.scoping import enter_space, space_scope
 from device_gateway.devices.claim_codes import code_hash, make_claim_code
 from device_gateway.devices.credentials import hash_password, new_password
+from device_gateway.devices.holdings import holding_name
 from device_gateway.devices.models import KnownModel, known_model
 from device_gateway.errors import ClaimRefused, DeviceAlreadyClaimed, GatewayError
 from device_gateway.journal import Actor, Event, EventName, record
@@ -85,7 +86,7 @@ async def redeem(
     try:
         async with connection.transaction():
             device, space = await _redeem(connection, digest, known, parent, hardware_id, password)
-            await record(connection, _claimed(space, device, known))
+            await record(connection, await _claimed(connection, space, device, known))
     except ExclusionViolation as error:
         await _tell_refusal(connection, digest, known)
         raise DeviceAlreadyClaimed from error
@@ -117,7 +118,7 @@ async def attach(
                 raise UnknownHub
             code = await make_claim_code(connection, space, account, name, since, minutes=1)
             device, _ = await _redeem(connection, code_hash(code), known, hub, hardware_id, None)
-            await record(connection, _claimed(space, device, known, account.actor))
+            await record(connection, await _claimed(connection, space, device, known, account.actor))
     except ExclusionViolation as error:
         raise DeviceAlreadyClaimed from error
     return device
@@ -171,8 +172,13 @@ async def _tell_refusal(connection: AsyncConnection[Row], digest: bytes, known: 
             )  # fmt: skip
 
 
-def _claimed(space: UUID, device: UUID, known: KnownModel, actor: Actor | None = None) -> Event:
+async def _claimed(
+    connection: AsyncConnection[Row], space: UUID, device: UUID, known: KnownModel, actor: Actor | None = None
+) -> Event:
     return Event(
-        EventName.DEVICE_CLAIMED, space, actor or Actor("device", str(device), known.model.name),
-        resource=f"Device/{device}", details={"model": known.model.key},
-    )  # fmt: skip
+        EventName.DEVICE_CLAIMED,
+        space,
+        actor or Actor("device", str(device), known.model.name),
+        resource=f"Device/{device}",
+        details={"model": known.model.key, "device": await holding_name(connection, device) or ""},
+    )

@@ -34,10 +34,18 @@ PERMITTED: Mapping[str, str] = {
 }
 COUNTED: Mapping[str, tuple[str, str]] = {
     EventName.READINGS_SEEN: _n("You looked at %(num)s measurement.", "You looked at %(num)s measurements."),
-    EventName.APP_SEARCHED_OBSERVATIONS: _n("%(app)s read %(num)s measurement: %(metrics)s.", "%(app)s read %(num)s measurements: %(metrics)s."),
-    EventName.APP_READ_OBSERVATION: _n("%(app)s read %(num)s measurement: %(metrics)s.", "%(app)s read %(num)s measurements: %(metrics)s."),
-    EventName.APP_SEARCHED_DEVICES: _n("%(app)s looked at the description of %(num)s device.", "%(app)s looked at the description of %(num)s devices."),
-    EventName.APP_READ_DEVICE: _n("%(app)s looked at the description of %(num)s device.", "%(app)s looked at the description of %(num)s devices."),
+    EventName.APP_SEARCHED_OBSERVATIONS: _n(
+        "%(app)s read %(num)s measurement: %(metrics)s.", "%(app)s read %(num)s measurements: %(metrics)s."
+    ),
+    EventName.APP_READ_OBSERVATION: _n(
+        "%(app)s read %(num)s measurement: %(metrics)s.", "%(app)s read %(num)s measurements: %(metrics)s."
+    ),
+    EventName.APP_SEARCHED_DEVICES: _n(
+        "%(app)s looked at the description of %(num)s device.", "%(app)s looked at the description of %(num)s devices."
+    ),
+    EventName.APP_READ_DEVICE: _n(
+        "%(app)s looked at the description of %(num)s device.", "%(app)s looked at the description of %(num)s devices."
+    ),
 }
 NOTHING_FOUND = _("%(app)s asked for your measurements and found none that it may read.")
 REFUSED: Mapping[str, str] = {

@@ -64,7 +64,7 @@ class _Shape:
 
 SHAPES = (
     _Shape("wide", 920, 300, left=50, right=64, time_labels=8, value_labels=5),
-    _Shape("narrow", 350, 250, left=40, right=46, time_labels=4, value_labels=5),
+    _Shape("narrow", 350, 250, left=46, right=46, time_labels=4, value_labels=5),
 )
 TOP, BOTTOM = 30, 34  # room for the unit above the axis, and for the times below
 
