@@ -1,0 +1,21 @@
+"""``python -m benchmarks [NAME…]``: measure, print a table, write results.json."""
+
+import sys
+from importlib import import_module
+
+from benchmarks.figure import show, write
+
+ALL = ("write_path", "demo_start")
+
+
+def main(names: list[str]) -> None:
+    figures = []
+    for name in names or ALL:
+        if name not in ALL:
+            sys.exit(f"there is no benchmark {name}: there are {', '.join(ALL)}")
+        figures += import_module(f"benchmarks.{name}").run()
+    show(figures)
+    write(figures)
+
+
+main(sys.argv[1:])
