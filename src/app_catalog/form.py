@@ -50,7 +50,7 @@ async def read_body(request: Request) -> Fields:
     """The fields of a posted form. Raises Malformed."""
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind != FORM:
-        raise Malformed(f"The body has to be {FORM}.")
+        raise Malformed("The body has to be application/x-www-form-urlencoded.")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

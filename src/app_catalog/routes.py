@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from authlib.common.security import is_secure_transport
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -24,7 +25,11 @@ Handler = Callable[[Wiring, Request], Awaitable[Response]]
 
 
 def routes(wiring: Wiring) -> list[Route]:
-    """The routes, for the root of the host's application."""
+    """The routes, for the root of the host's application. Raises ValueError for an issuer that OAuth does not allow."""
+    if not is_secure_transport(wiring.issuer):
+        raise ValueError(
+            f"The public URL {wiring.issuer} must be https, or http on the loopback address (RFC 8414 §2)."
+        )
     server = build_server(wiring.issuer)
     server.register_endpoint(Revocation)
     server.register_endpoint(Introspection(wiring.issuer, wiring.fhir_url))

@@ -9,11 +9,12 @@ from app_catalog.errors import Fault, Unacceptable
 from app_catalog.oauth.profiles import PROFILES
 from app_catalog.scopes.grammar import parse
 from app_catalog.wiring import Texts
+from app_catalog.words import marked
 
 READING, WRITING = frozenset("rs"), frozenset("cud")
 WRONG_LETTERS = {
-    READING: "A scope for reading has the letters r and s only.",
-    WRITING: "A scope for writing has the letters c, u and d only.",
+    READING: marked("A scope for reading has the letters r and s only."),
+    WRITING: marked("A scope for writing has the letters c, u and d only."),
 }
 LANGUAGES = ("fr", "en")
 MAX_REDIRECT_URIS = 10

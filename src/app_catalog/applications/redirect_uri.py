@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
+from app_catalog.words import marked
+
 MAX_LENGTH = 1000  # characters; it travels in headers, and back in the query of the authorization request
 RESERVED = frozenset({"code", "state", "iss", "error", "error_description", "error_uri", "scope"})  # we add these
 
@@ -19,24 +21,24 @@ _HOST = re.compile(rf"(?=.{{1,253}}$)(?:{_LABEL}\.)*{_LABEL}")  # RFC 1123 §2.1
 def fault_of(uri: str) -> str | None:
     """What is wrong with `uri` as a redirect URI to register, as an English msgid; None when nothing is."""
     if len(uri) > MAX_LENGTH or not _PLAIN.fullmatch(uri):
-        return "A redirect URI has at most 1000 characters, all of them those of RFC 3986."
+        return marked("A redirect URI has at most 1000 characters, all of them those of RFC 3986.")
     try:
         parts = urlsplit(uri)
         _ = parts.port
     except ValueError:
-        return "This is not a URI."
+        return marked("This is not a URI.")
     if "#" in uri or "*" in uri:
-        return "A redirect URI has neither a fragment nor a wildcard."
+        return marked("A redirect URI has neither a fragment nor a wildcard.")
     if parts.username is not None or parts.password is not None:
-        return "A redirect URI has no user name."
+        return marked("A redirect URI has no user name.")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
-        return "A redirect URI is https, or http on the loopback address."
+        return marked("A redirect URI is https, or http on the loopback address.")
     if not _is_host(parts):
-        return "A redirect URI needs the name of a host."
+        return marked("A redirect URI needs the name of a host.")
     if any(segment in {".", ".."} for segment in re.sub("%2[eE]", ".", parts.path).split("/")):
-        return "A redirect URI has no dot segments."
+        return marked("A redirect URI has no dot segments.")
     if RESERVED & {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}:
-        return "The query of a redirect URI may not use the names of OAuth's own parameters."
+        return marked("The query of a redirect URI may not use the names of OAuth's own parameters.")
     return None
 
 

@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID, uuid4
 
 from app_catalog.applications.application import Application, check
@@ -15,6 +16,7 @@ from app_catalog.scopes.grammar import Scopes, parse
 from app_catalog.scopes.narrowing import normal_form
 from app_catalog.vendors.vendor import vendors_of
 from app_catalog.wiring import CatalogueEvent, Connection, Journal, Person
+from app_catalog.words import marked
 
 ADD_APP = "INSERT INTO catalogue.app (id, vendor_id, client_id, status, created_at) VALUES (%s, %s, %s, %s, %s)"
 ADD_APPLICATION = """INSERT INTO catalogue.application (id, app_id, state, name, description_fr, description_en,
@@ -26,6 +28,15 @@ ADD_PURPOSE = """INSERT INTO catalogue.purpose (id, application_id, position, ke
 ADD_STEP = """INSERT INTO catalogue.app_step (app_id, application_id, step, from_status, to_status, actor, actor_name,
     reason, at)
   VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+
+
+class Step(StrEnum):
+    """What can happen to an app, as it is written down and, as an English msgid, shown."""
+
+    SUBMITTED = marked("submitted")
+    APPROVED = marked("approved")
+    REFUSED = marked("refused")
+    MOVED = marked("moved")
 
 
 @dataclass(frozen=True)
@@ -79,7 +90,7 @@ async def submit_application(
             )  # fmt: skip
         await connection.execute(
             ADD_STEP,
-            (submitted.app_id, submitted.application_id, "submitted", None, Status.CANDIDATE.value, person.id,
+            (submitted.app_id, submitted.application_id, Step.SUBMITTED.value, None, Status.CANDIDATE.value, person.id,
              person.display_name, None, now),
         )  # fmt: skip
         await journal.write(

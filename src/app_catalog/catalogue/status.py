@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app_catalog.words import marked
+
 
 class Status(StrEnum):
     CANDIDATE = "CANDIDATE"  # described by its vendor, not approved
@@ -11,6 +13,21 @@ class Status(StrEnum):
     OFFLINE = "OFFLINE"  # taken out of the list for a while: who is connected stays connected
     SUSPENDED = "SUSPENDED"  # stopped by a reviewer: nothing works but disconnecting
     DEREFERENCED = "DEREFERENCED"  # gone for good: every patient was disconnected
+
+    @property
+    def label(self) -> str:
+        """For people, as an English msgid."""
+        return LABELS[self]
+
+
+LABELS = {
+    Status.CANDIDATE: marked("candidate"),
+    Status.PRE_SERIES: marked("pre-series"),
+    Status.ONLINE: marked("online"),
+    Status.OFFLINE: marked("offline"),
+    Status.SUSPENDED: marked("suspended"),
+    Status.DEREFERENCED: marked("removed"),
+}
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,13 @@ from app_catalog.oauth.profiles import PROFILES
 from app_catalog.scopes.grammar import LAUNCH_PATIENT, OFFLINE_ACCESS, Scopes, parse
 from app_catalog.scopes.narrowing import narrow
 from app_catalog.wiring import Person
+from app_catalog.words import marked
 
 MAX_STATE = 2000  # characters; it goes back in a URL
 HONOURED_CONTEXT = frozenset({LAUNCH_PATIENT, OFFLINE_ACCESS})  # openid and fhirUser: no id tokens are issued
+
+UNKNOWN_CLIENT = marked("The app is not known here.")
+UNKNOWN_REDIRECT_URI = marked("The address to go back to is not one that the app has registered.")
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # BASE64URL of a SHA-256 (RFC 7636 §4.2)
 
@@ -36,7 +40,7 @@ class Asked:
     @property
     def known_app(self) -> App:
         if self.app is None:
-            raise Refused("invalid_client", "The client is not known.")
+            raise Refused("invalid_client", UNKNOWN_CLIENT)
         return self.app
 
     @property
@@ -51,7 +55,7 @@ class Asked:
 
 def client_is_known(asked: Asked) -> None:
     if len(asked.fields.all("client_id")) != 1 or asked.app is None or asked.app.status is Status.DEREFERENCED:
-        raise Refused("invalid_client", "The client is not known.")
+        raise Refused("invalid_client", UNKNOWN_CLIENT)
 
 
 def redirect_uri_is_registered(asked: Asked) -> None:
@@ -59,7 +63,7 @@ def redirect_uri_is_registered(asked: Asked) -> None:
     if len(asked.fields.all("redirect_uri")) != 1 or not is_registered(
         asked.redirect_uri, app.redirect_uris, any_loopback_port=PROFILES[app.profile].any_loopback_port
     ):
-        raise Refused("invalid_request", "The redirect_uri is not one that the client has registered.")
+        raise Refused("invalid_request", UNKNOWN_REDIRECT_URI)
 
 
 def nothing_is_repeated(asked: Asked) -> None:

@@ -24,16 +24,17 @@ from app_catalog.oauth.server import Server
 from app_catalog.scopes.grammar import parse
 from app_catalog.space import space
 from app_catalog.wiring import CatalogueEvent, Connection, Person, Wiring
+from app_catalog.words import marked
 
 PATH = "/oauth/consent"
 TAKE_REQUEST = """UPDATE catalogue.authorization_request SET answered_at = %(now)s
   WHERE id = %(id)s AND person = %(person)s AND answered_at IS NULL AND expires_at > %(now)s
   RETURNING app_id, redirect_uri, scope, state, code_challenge"""
 
-CLOSED = "This request is no longer open: go back to the app and begin again."
-STALE = "This page is too old: go back to the app and begin again."
-NEEDED = "The app cannot work without the purposes that it says are required: tick them, or refuse."
-NOTHING = "Tick at least one purpose, or refuse."
+CLOSED = marked("This request is no longer open: go back to the app and begin again.")
+STALE = marked("This page is too old: go back to the app and begin again.")
+NEEDED = marked("The app cannot work without the purposes that it says are required: tick them, or refuse.")
+NOTHING = marked("Tick at least one purpose, or refuse.")
 
 
 class NotYet(Exception):

@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Any
 
 from app_catalog.catalogue.apps import App
+from app_catalog.consents.effect import effective_scopes
 from app_catalog.events import EventName
-from app_catalog.scopes.grammar import Scopes, parse
-from app_catalog.scopes.narrowing import narrow, union
+from app_catalog.scopes.grammar import Scopes
 from app_catalog.wiring import CatalogueEvent, Row
 
 Write = tuple[str, dict[str, Any]]
@@ -46,7 +46,7 @@ class Decision:
     @property
     def effective_scopes(self) -> Scopes:
         """What the grant opens at this moment: what was granted, within what is consented to now."""
-        return effective(self.row.grant_scope, consented_scopes(self.row.consented)) if self.row else Scopes()
+        return effective_scopes(self.row.grant_scope, self.row.consented) if self.row else Scopes()
 
     def note(
         self, name: EventName, *, reason: str | None = None, scope: str | None = None, denied: bool = False
@@ -87,14 +87,3 @@ def decide(decision: Decision) -> Iterator[Decision]:
         yield decision
     finally:
         _CURRENT.reset(token)
-
-
-def consented_scopes(consented: list[dict[str, str]]) -> Scopes:
-    """The union of the scopes of purposes, as `catalogue.grant_state` lists them."""
-    return union(parse(entry["scope"]) for entry in consented)
-
-
-def effective(grant_scope: str, consented: Scopes) -> Scopes:
-    """`grant_scope` within `consented`. Context scopes (a launch, offline access) belong to no purpose and stay."""
-    granted = parse(grant_scope)
-    return narrow(granted, Scopes(consented.resources, granted.context))

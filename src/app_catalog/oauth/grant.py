@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app_catalog.catalogue.status import EFFECTS, Status
-from app_catalog.oauth.decision import consented_scopes, effective
+from app_catalog.consents.effect import effective_scopes
 from app_catalog.oauth.secret_text import sha256
 from app_catalog.oauth.writes import STATE_OF_TOKEN
 from app_catalog.scopes.evaluation import ValueSets, covers
@@ -94,7 +94,7 @@ async def grant_of_token(connection: Connection, access_token: str, now: datetim
         pairing_id=row.pairing_id,
         subject=row.subject,
         person=row.person,
-        scopes=effective(row.scope, consented_scopes(row.consented)).resources,
+        scopes=effective_scopes(row.scope, row.consented).resources,
         consented=tuple(
             ConsentedPurpose(entry["key"], {"fr": entry["fr"], "en": entry["en"]}, parse(entry["scope"]).resources)
             for entry in row.consented

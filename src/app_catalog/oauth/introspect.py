@@ -11,10 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app_catalog.catalogue.apps import app_by_client
+from app_catalog.consents.effect import effective_scopes
 from app_catalog.form import Malformed, read_body
 from app_catalog.oauth import client_authentication
 from app_catalog.oauth.client_authentication import Presented
-from app_catalog.oauth.decision import Decision, consented_scopes, deciding, effective
+from app_catalog.oauth.decision import Decision, deciding
 from app_catalog.oauth.endpoint import settle
 from app_catalog.oauth.failure import Refused, answer, refusal
 from app_catalog.oauth.grant import grant_of_token, refusal_of
@@ -58,7 +59,7 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # Authlib pub
 
 def describe(row: Row, *, issuer: str, fhir_url: str) -> dict[str, Any]:
     """What is said of a token that works: the scopes are those that the patient consents to now."""
-    scopes = effective(row.scope, consented_scopes(row.consented))
+    scopes = effective_scopes(row.scope, row.consented)
     about: dict[str, Any] = {
         "active": True,
         "iss": issuer,

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from app_catalog.applications.submission import ADD_STEP
+from app_catalog.applications.submission import ADD_STEP, Step
 from app_catalog.catalogue.apps import App, app_by_id
 from app_catalog.catalogue.status import FOLLOWS, Status
 from app_catalog.consents.revocation import end_pairings_of_app
@@ -41,11 +41,11 @@ async def approve_application(
     `rotate_secret`, which its vendor asks for: a reviewer never sees it.
     """
     async with connection.transaction():
-        app = await _decide(connection, application_id, "approved", person=person, reason=reason, now=now)
+        app = await _decide(connection, application_id, Step.APPROVED, person=person, reason=reason, now=now)
         _check_step(app.status, status)
         await connection.execute(PUT_IN_FORCE, (application_id, status.value, app.id))
         await _add_step(
-            connection, app, "approved", status, application_id=application_id, person=person, reason=reason, now=now
+            connection, app, Step.APPROVED, status, application_id=application_id, person=person, reason=reason, now=now
         )
         await journal.write(
             connection,
@@ -63,9 +63,16 @@ async def refuse_application(
     """Refuse, with a reason that the vendor reads. Raises as `approve_application`, and Unacceptable without reason."""
     _check_reason(reason)
     async with connection.transaction():
-        app = await _decide(connection, application_id, "refused", person=person, reason=reason, now=now)
+        app = await _decide(connection, application_id, Step.REFUSED, person=person, reason=reason, now=now)
         await _add_step(
-            connection, app, "refused", app.status, application_id=application_id, person=person, reason=reason, now=now
+            connection,
+            app,
+            Step.REFUSED,
+            app.status,
+            application_id=application_id,
+            person=person,
+            reason=reason,
+            now=now,
         )
         await journal.write(connection, _event(EventName.APPLICATION_REFUSED, person, app, reason, {}))
 
@@ -95,7 +102,14 @@ async def change_status(
         _check_step(app.status, status)
         await connection.execute(SET_STATUS, (status.value, app_id))
         await _add_step(
-            connection, app, "status", status, application_id=app.application_id, person=person, reason=reason, now=now
+            connection,
+            app,
+            Step.MOVED,
+            status,
+            application_id=app.application_id,
+            person=person,
+            reason=reason,
+            now=now,
         )
         name = EventName.APP_SUSPENDED if status is Status.SUSPENDED else EventName.APP_STATUS_CHANGED
         details = {"from": app.status.value, "to": status.value}
@@ -113,7 +127,7 @@ async def status_before_suspension(connection: Connection, app_id: UUID) -> Stat
 
 
 async def _decide(
-    connection: Connection, application_id: UUID, state: str, *, person: Person, reason: str | None, now: datetime
+    connection: Connection, application_id: UUID, state: Step, *, person: Person, reason: str | None, now: datetime
 ) -> App:
     if person.kind not in REVIEWERS:
         raise NotAllowed
@@ -121,7 +135,7 @@ async def _decide(
     if row is None:
         raise Unknown
     app = await _locked(connection, row.app_id, person)
-    done = await connection.execute(DECIDE, (state, person.id, now, reason, application_id))
+    done = await connection.execute(DECIDE, (state.value, person.id, now, reason, application_id))
     if done.rowcount != 1:
         raise WrongState
     return app
@@ -140,7 +154,7 @@ async def _locked(connection: Connection, app_id: UUID, person: Person) -> App:
 async def _add_step(
     connection: Connection,
     app: App,
-    step: str,
+    step: Step,
     status: Status,
     *,
     application_id: UUID,
@@ -150,7 +164,17 @@ async def _add_step(
 ) -> None:
     await connection.execute(
         ADD_STEP,
-        (app.id, application_id, step, app.status.value, status.value, person.id, person.display_name, reason, now),
+        (
+            app.id,
+            application_id,
+            step.value,
+            app.status.value,
+            status.value,
+            person.id,
+            person.display_name,
+            reason,
+            now,
+        ),
     )
 
 

@@ -1,7 +1,6 @@
 """What two sets of scopes have in common: requested with registered, granted with consented, refreshed with granted."""
 
 from collections.abc import Iterable
-from functools import lru_cache
 
 from app_catalog.scopes.evaluation import narrower
 from app_catalog.scopes.grammar import LETTERS, Constraint, Scope, Scopes
@@ -56,7 +55,6 @@ def normal_form(scopes: Iterable[Scope]) -> tuple[Scope, ...]:
     return tuple(sorted(kept))
 
 
-@lru_cache(maxsize=4096)  # entries: pairs of scope strings in use; a token check must not parse and meet each time
 def narrow(wanted: Scopes, allowed: Scopes) -> Scopes:
     """What of `wanted` is inside `allowed`, in normal form; unknown scopes are gone.
 
