@@ -135,9 +135,9 @@ async def _answer(message: Msg, pool: AsyncPool, signer: "_Signer") -> None:
             log.info("mqtt connection refused", device=str(decision.device), reason=decision.reason)
         await message.respond(signer.response(request, decision))
     except TimeoutError:
-        log.warning("mqtt connection not answered: the database does not answer")
+        log.warning("mqtt connection not answered in time: the database is away, or too many connect at once")
     except Exception as error:  # whatever it is, its text may hold the request: only its type is logged
-        log.error("mqtt connection not answered", error=type(error).__name__)  # noqa: TRY400
+        log.error("mqtt connection not answered", error=type(error).__name__)
 
 
 async def _credential(pool: AsyncPool, device: UUID) -> Any:  # Any: a named tuple of the query's columns, or None

@@ -36,7 +36,7 @@ class Watched:
     def __init__(self, port: int, user: str, password: str, client_id: str | None = None, clean: bool = True) -> None:
         self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id or user, clean_session=clean)
         self.client.username_pw_set(user, password)
-        self.client.reconnect_delay_set(1, 1)
+        self.client.reconnect_delay_set(0.1, 0.1)
         self.codes: list[int] = []
         self.messages: list[tuple[str, bytes]] = []
         self.published = 0
@@ -96,11 +96,8 @@ def pair(owner_url: str) -> Callable[..., Paired]:
     """Puts a device that somebody holds into the registry."""
 
     def pair(kind: str = "device") -> Paired:
-        password = new_password()
+        device, password = uuid4(), new_password()
         with psycopg.connect(owner_url) as connection:
-            connection.execute("SET row_security = off")
-            device = uuid4()
-            connection.execute("SET ROLE gateway_owner")
             connection.execute("INSERT INTO gateway.space DEFAULT VALUES")
             connection.execute(
                 "INSERT INTO gateway.device (id, model, kind, credential) VALUES (%s, 'dg-scale', %s, %s)",

@@ -106,6 +106,21 @@ def test_releasing_a_device_disconnects_it_at_once_and_for_good(
     assert (bystander.disconnects, took < 6) == (0, True)
 
 
+def test_a_connection_that_slipped_past_the_first_look_is_ended_by_the_second(settings: Settings, client: Make) -> None:
+    device = uuid4()
+    url = urlsplit(settings.mqtt_url)
+    late = client(str(url.username), str(url.password), str(device))  # the one client that needs no responder
+
+    async def release() -> int:
+        ending = asyncio.create_task(disconnect_device(settings, device))
+        await asyncio.sleep(1)
+        assert await asyncio.to_thread(late.connect) == ACCEPTED
+        return await ending
+
+    assert asyncio.run(release()) == 1
+    assert late.until(lambda: late.disconnects == 1)
+
+
 def test_without_a_responder_nobody_gets_in(broker: EmbeddedBroker, pair: Make, client: Make) -> None:
     device = pair()
     assert client(str(device.id), device.password).connect() == REFUSED
@@ -177,16 +192,19 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
             EmbeddedBroker(tmp_path, port).start()
 
 
-def test_the_log_of_the_broker_holds_no_password(
-    broker: EmbeddedBroker, responder: Any, pair: Make, client: Make, tmp_path: Path
+def test_no_log_holds_a_password(
+    responder: Any, pair: Make, client: Make, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     device = pair()
     assert client(str(device.id), device.password).connect() == ACCEPTED
     assert client(str(device.id), "a-wrong-password").connect() == REFUSED
-    log = (tmp_path / "broker" / "server.log").read_text()
-    assert "authentication error" in log
-    assert device.password not in log
-    assert "a-wrong-password" not in log
+    of_broker = (tmp_path / "broker" / "server.log").read_text()
+    of_responder = "".join(capfd.readouterr())
+    assert "authentication error" in of_broker
+    assert str(device.id) in of_responder
+    for log in (of_broker, of_responder):
+        assert device.password not in log
+        assert "a-wrong-password" not in log
 
 
 def _connects_within(seconds: float, client: Make, device: Any) -> bool:
