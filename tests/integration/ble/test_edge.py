@@ -22,6 +22,7 @@ from device_gateway.transports.ble.errors import BondRefused
 from device_gateway.transports.edge import state as edge_state
 from device_gateway.transports.edge.pair import pair_meter
 from device_gateway.transports.edge.turn import Occupied, turn
+from device_simulators.radio.air import run_air
 
 MOSQUITTO = "/usr/sbin/mosquitto"
 ROOMY = 64 * 1024 * 1024
@@ -75,41 +76,55 @@ class Gateway:
         client.publish(message.topic.rsplit("/", 1)[0] + "/outcome", answer, 1)
 
 
+class Broker:
+    """Mosquitto as it comes: it keeps nothing on disk."""
+
+    def __init__(self, directory: Path) -> None:
+        assert shutil.which(MOSQUITTO), "the package mosquitto is needed"
+        self._configuration = directory / "mosquitto.conf"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self._configuration.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n")
+        self.start()
+
+    def start(self) -> None:
+        command = [MOSQUITTO, "-c", str(self._configuration)]
+        self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+            except OSError:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            else:
+                return
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    assert shutil.which(MOSQUITTO), "the package mosquitto is needed"
-    directory = tmp_path_factory.mktemp("mosquitto")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    settings = f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n"
-    (directory / "mosquitto.conf").write_text(settings)
-    process = subprocess.Popen([MOSQUITTO, "-c", str(directory / "mosquitto.conf")], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        except OSError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-    yield port
-    process.terminate()
-    process.wait()
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    broker = Broker(tmp_path_factory.mktemp("mosquitto"))
+    yield broker
+    broker.kill()
 
 
 @pytest.fixture
-def gateway(broker: int) -> Iterator[Gateway]:
-    gateway = Gateway(broker)
+def gateway(broker: Broker) -> Iterator[Gateway]:
+    gateway = Gateway(broker.port)
     yield gateway
     gateway.stop()
 
 
 @pytest.fixture
-def edge_id(tmp_path: Path, broker: int) -> str:
+def edge_id(tmp_path: Path, broker: Broker) -> str:
     """An edge that knows its broker."""
     edge_id = str(uuid4())
-    edge_state.configure(tmp_path, edge_id=edge_id, mqtt_url=f"mqtt://127.0.0.1:{broker}", password="any")
+    edge_state.configure(tmp_path, edge_id=edge_id, mqtt_url=f"mqtt://127.0.0.1:{broker.port}", password="any")
     return edge_id
 
 
@@ -117,8 +132,8 @@ def edge_id(tmp_path: Path, broker: int) -> str:
 def start_edge(air: str, tmp_path: Path, edge_id: str) -> Iterator[StartEdge]:
     started: list[Program] = []
 
-    def start(limit_octets: int = ROOMY) -> Program:
-        program = Program(edge_process, tmp_path, air, limit_octets)
+    def start(limit_octets: int = ROOMY, radio: str = air) -> Program:
+        program = Program(edge_process, tmp_path, radio, limit_octets)
         started.append(program)
         program.ready("edge")
         return program
@@ -218,6 +233,41 @@ async def test_a_full_spool_leaves_the_rest_in_the_meter_until_there_is_room(
     gateway.answering = True
     await until(lambda: len(gateway.readings) == 200 and spooled(tmp_path) == 0)
     assert gateway.seqs == list(range(1, 201))
+
+
+@pytest.mark.usefixtures("edge_id")
+async def test_what_a_broker_acknowledged_and_then_lost_is_sent_again(
+    start_meter: StartMeter, start_edge: StartEdge, gateway: Gateway, broker: Broker, tmp_path: Path
+) -> None:
+    gateway.answering = False
+    meter = start_meter(records=110)
+    edge_state.add_meter(tmp_path, device_id="meter-1", address=meter.address, passkey=PASSKEY)
+    start_edge()
+    await until(lambda: len(gateway.message_ids) == 3)
+    broker.kill()
+    broker.start()
+    gateway.answering = True
+    await until(lambda: spooled(tmp_path) == 0)
+    assert gateway.seqs == list(range(1, 111))
+
+
+@pytest.mark.usefixtures("edge_id")
+async def test_the_edge_goes_on_when_the_radio_was_away(
+    start_meter: StartMeter, start_edge: StartEdge, gateway: Gateway, tmp_path: Path
+) -> None:
+    spec = f"unix:{tmp_path}/air.sock"
+    air = Program(run_air, spec)
+    air.ready("radio ready ")
+    meter = start_meter(records=150, delay_s=0.005, state=tmp_path / "meter.json", radio=spec)
+    edge_state.add_meter(tmp_path, device_id="meter-1", address=meter.address, passkey=PASSKEY)
+    start_edge(radio=spec)
+    await until(lambda: (position(tmp_path) or 0) >= 50)
+    air.kill()
+    air = Program(run_air, spec)
+    air.ready("radio ready ")
+    await until(lambda: len(gateway.readings) == 150)
+    assert gateway.seqs == list(range(1, 151))
+    assert air.stop() == 0
 
 
 async def test_a_record_taken_while_the_edge_runs_arrives_by_itself(
