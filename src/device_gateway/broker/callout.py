@@ -109,7 +109,7 @@ async def run_callout(settings: Settings, pool: AsyncPool, ready: asyncio.Event 
         await connection.close()
 
 
-async def decide(request: _Request, pool: AsyncPool) -> Permitted | Refused:
+async def _decide(request: _Request, pool: AsyncPool) -> Permitted | Refused:
     """The decision alone: MQTT only, user = client id = id of a paired device, with its password."""
     if request.client_info.type != "mqtt":
         return Refused("devices speak MQTT")
@@ -130,7 +130,7 @@ async def _answer(message: Msg, pool: AsyncPool, signer: "_Signer") -> None:
     try:
         request = msgspec.json.decode(_unpadded(message.data.split(b".")[1]), type=_Claims).nats
         async with asyncio.timeout(GIVE_UP_S):
-            decision = await decide(request, pool)
+            decision = await _decide(request, pool)
         if isinstance(decision, Refused):
             log.info("mqtt connection refused", device=str(decision.device), reason=decision.reason)
         await message.respond(signer.response(request, decision))
