@@ -101,8 +101,8 @@ class Space:
             connection.execute(f"SELECT gateway.ensure_partition(ARRAY({stamps}))", (first, every, count - 1))
             connection.execute(
                 "INSERT INTO gateway.reading (series, time, value, decimals, offset_min, flags)"
-                " SELECT %s, %s::timestamptz + n * %s::interval, 80 + n %% 100, 0, 60, 1 FROM generate_series(0, %s) n",
-                (key, first, every, count - 1),
+                " SELECT %s, %s::timestamptz + n * %s::interval, 80 + n %% 100, 0, 60, %s FROM generate_series(0, %s) n",
+                (key, first, every, UNIT_NUMBERS[METRICS[metric].unit], count - 1),
             )
             connection.execute("ANALYZE gateway.reading")
         return key

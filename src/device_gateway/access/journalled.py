@@ -39,7 +39,7 @@ async def journal_decision(
         reason=decision.reason if isinstance(decision, Deny) else None,
         purpose=" ".join(purpose.key for purpose in purposes) or None,
         resource=resource,
-        quantity=quantity,
+        quantity=None if isinstance(decision, Deny) else quantity,
         details=details,
     )
     await record(connection, event)

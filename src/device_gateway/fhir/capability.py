@@ -1,9 +1,9 @@
 """The CapabilityStatement, written from the table that routes requests: what is not served is not in it."""
 
 from collections.abc import Iterable, Mapping
-from importlib.metadata import version
 from typing import Any, Final
 
+from device_gateway import __version__
 from device_gateway.fhir.search_request import RESULT_PARAMETERS
 from device_gateway.fhir.served import Parameter, ServedType
 
@@ -29,7 +29,7 @@ def capability_statement(
         "status": "active",
         "date": DATE,
         "kind": "instance",
-        "software": {"name": "Device Gateway", "version": version("device-gateway")},
+        "software": {"name": "Device Gateway", "version": __version__},
         "implementation": {"description": "Readings of a patient's health devices, for approved apps", "url": base_url},
         "fhirVersion": FHIR_VERSION,
         "format": FORMATS,

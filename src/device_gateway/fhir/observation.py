@@ -12,7 +12,7 @@ from device_gateway.fhir.bundle import entry
 from device_gateway.fhir.device_id import device_reference
 from device_gateway.fhir.profiles import MOMENT_METRICS, MOMENT_URL, MOMENTS, PROFILES
 from device_gateway.metrics import Component
-from device_gateway.readings.reading_id import microseconds, reading_id
+from device_gateway.readings.reading_id import SeriesIds, microseconds
 from device_gateway.readings.rows import Series, StoredRow, canonical_texts, effective_time, status_of
 
 UCUM: Final = "http://unitsofmeasure.org"
@@ -31,7 +31,7 @@ class ObservationWriter:
     def __init__(self, series: Series, base_url: str, patient_id: str) -> None:
         metric = series.metric
         self._metric = metric
-        self._series_bits = series.uuid.int << 128
+        self._ids = SeriesIds(series.uuid)
         self._url = f"{base_url}/Observation/"
         self._meta = f',"profile":[{_text(PROFILES[metric.key])}]' if metric.key in PROFILES else ""
         self._middle = (
@@ -46,10 +46,18 @@ class ObservationWriter:
         self._components = [_component(metric.system, component) for component in metric.components]
 
     def id_of(self, row: StoredRow) -> str:
-        return reading_id(self._series_bits, microseconds(row.time), row.seq)
+        return self._ids.id_of(microseconds(row.time), row.seq)
 
     def resource(self, row: StoredRow) -> str:
         """JSON text of the Observation."""
+        return self._resource(self.id_of(row), row)
+
+    def entry(self, row: StoredRow) -> str:
+        """JSON text of a Bundle entry with the Observation."""
+        identifier = self.id_of(row)
+        return entry(self._url + identifier, self._resource(identifier, row), "match")
+
+    def _resource(self, identifier: str, row: StoredRow) -> str:
         status: str = status_of(row.flags)
         if row.amended and status == "final":
             status = "corrected"
@@ -57,14 +65,10 @@ class ObservationWriter:
         if row.offset_min is None:
             at = at.replace("+00:00", "Z")  # the instant is known, the patient's offset is not
         return (
-            f'{{"resourceType":"Observation","id":"{self.id_of(row)}","meta":{{"versionId":"{row.version}"{self._meta}}},'
+            f'{{"resourceType":"Observation","id":"{identifier}","meta":{{"versionId":"{row.version}"{self._meta}}},'
             f'{self._moment(row.context)}"status":"{status}",{self._middle}"effectiveDateTime":"{at}"'
             f"{self._measured(row)}}}"
         )
-
-    def entry(self, row: StoredRow) -> str:
-        """JSON text of a Bundle entry with the Observation."""
-        return entry(self._url + self.id_of(row), self.resource(row), "match")
 
     def _measured(self, row: StoredRow) -> str:
         texts = canonical_texts(row, self._metric)

@@ -1,6 +1,6 @@
 """Observation: read and search, for the metrics that the app may see; everything else looks absent."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from device_gateway.access import (
@@ -58,7 +58,8 @@ async def search(asking: Asking, given: SearchInput) -> Answer:
     request = parse_search(OBSERVATION, given, asking.base_url)
     all_series = await reading_back.series_of_space(asking.connection)
     decision, metrics = _decide(asking, request)
-    series = {item.id: item for item in all_series if item.metric.key in metrics and _of_device(item, request)}
+    visible = metrics if isinstance(decision, Permit) else frozenset[str]()
+    series = {item.id: item for item in all_series if item.metric.key in visible and _of_device(item, request)}
     stretches = await _stretches(asking, request)
     position = _position(request, all_series)
     if "_id" in request.tokens:
@@ -71,7 +72,7 @@ async def search(asking: Asking, given: SearchInput) -> Answer:
         EventName.APP_SEARCHED_OBSERVATIONS,
         decision,
         quantity=total if request.count_only and total is not None else len(page),
-        metrics={item.metric.key for item in series.values()},
+        metrics={item.metric.key for item in series.values()} if visible else metrics,
     )
     writers = {key: ObservationWriter(item, asking.base_url, asking.patient_id) for key, item in series.items()}
     entries = [writers[row.series].entry(row) for row in page]
@@ -91,7 +92,7 @@ async def search(asking: Asking, given: SearchInput) -> Answer:
 
 
 def _decide(asking: Asking, request: SearchRequest) -> tuple[Decision, frozenset[str]]:
-    """The decision about what was asked for, and the metrics (keys) that may be searched.
+    """The decision about what was asked for, and the metrics (keys) that it permits or refuses.
 
     Of several metrics those that are refused look absent; only when nothing is left is the search itself refused.
     """
@@ -105,7 +106,7 @@ def _decide(asking: Asking, request: SearchRequest) -> tuple[Decision, frozenset
     }
     permits = {key: each for key, each in decisions.items() if isinstance(each, Permit)}
     if not permits and decisions:
-        return next(iter(decisions.values())), frozenset()
+        return next(iter(decisions.values())), frozenset(decisions)
     purposes = {purpose.key: purpose for permit in permits.values() for purpose in permit.purposes}
     return Permit(tuple(purposes.values())), frozenset(permits)
 
@@ -245,7 +246,7 @@ async def _journal(
     decision: Decision,
     *,
     quantity: int,
-    metrics: Sequence[str] | set[str] = (),
+    metrics: Collection[str] = (),
     resource: str = "Observation",
 ) -> None:
     await journal_decision(

@@ -60,7 +60,7 @@ async def respond(request: Request) -> Response:
     except Exception as error:
         # The frames only: the message of an exception may hold a measured value.
         frames = traceback.format_tb(error.__traceback__)
-        logger.error("fhir request failed", error=type(error).__name__, frames=frames)  # noqa: TRY400
+        logger.error("fhir request failed", error=type(error).__name__, frames=frames)
         answer = Answer(outcome("error", "exception", "Something went wrong on our side.").encode(), 500)
     return _response(answer, head=request.method == "HEAD")
 

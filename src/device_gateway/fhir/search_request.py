@@ -95,7 +95,7 @@ def parse_search(served: ServedType, given: SearchInput, base_url: str) -> Searc
             known = False
         if known:
             if name != PAGE:
-                request.applied.append((full_name, value))
+                request.applied.append((full_name, str(request.count) if name == "_count" else value))
         elif given.strict and value:
             raise UnknownParameter(_printable(full_name), _supported(served))
         else:

@@ -23,19 +23,12 @@ OLDEST = f"""SELECT {COLUMNS}
 FROM gateway.reading_oldest(%s::int4[], %s::timestamptz[], %s::int8[], %s::timestamptz[], %s) r
 ORDER BY r.time, r.series, r.seq LIMIT %s"""
 
-# How many readings the windows hold: (series, low, high) per window.
-COUNT = """SELECT count(*) AS readings
+# How many readings the windows hold: (series, low, high) per window. LATERAL, for a plain join through the barrier of
+# the view would read the whole history.
+COUNT = """SELECT coalesce(sum(n.readings), 0) AS readings
 FROM unnest(%s::int4[], %s::timestamptz[], %s::timestamptz[]) AS w (series, low, high)
-JOIN gateway.reading_scoped r ON r.series = w.series AND r.time >= w.low AND r.time < w.high"""
-
-# Readings by identity: (series, time, seq).
-IDENTIFIED = f"""SELECT {COLUMNS}
-FROM unnest(%s::int4[], %s::timestamptz[], %s::int8[]) AS w (series, time, seq)
-JOIN gateway.reading_scoped r ON r.series = w.series AND r.time = w.time AND r.seq = w.seq"""
-
-# Which of these series hold any reading at all.
-HOLDING_READINGS = """SELECT s.id FROM unnest(%s::int4[]) AS s (id)
-WHERE EXISTS (SELECT FROM gateway.reading_scoped r WHERE r.series = s.id)"""
+CROSS JOIN LATERAL (SELECT count(*) AS readings FROM gateway.reading_scoped r
+  WHERE r.series = w.series AND r.time >= w.low AND r.time < w.high) n"""
 
 # Mean, lowest, highest and count per day of the patient: the offset of each reading says to which day it belongs, and
 # the zone of the space where that is unknown. Series, low, high.

@@ -17,7 +17,7 @@ from device_gateway.metrics import METRICS
 from device_gateway.readings import queries
 from device_gateway.readings.reading_id import ReadingId, microseconds
 from device_gateway.readings.rows import KeptReading, Series, StoredRow, kept_reading
-from device_gateway.readings.windows import Interval, Window, timestamp, windows
+from device_gateway.readings.windows import Interval, Window, just_at, timestamp, windows
 
 Connection = AsyncConnection[Row]
 
@@ -69,17 +69,18 @@ async def count(connection: Connection, among: Sequence[Window]) -> int:
     return int(row.readings) if row else 0
 
 
-async def identified(connection: Connection, wanted: Sequence[tuple[Series, ReadingId]]) -> list[StoredRow]:
-    """The rows of those of `wanted` that exist, in no order."""
-    times = [timestamp(identity.at_us) for _, identity in wanted]
-    keys, seqs = [series.id for series, _ in wanted], [identity.seq for _, identity in wanted]
-    return await _rows(connection, queries.IDENTIFIED, keys, times, seqs)
+async def identified(connection: Connection, wanted: Collection[tuple[Series, ReadingId]]) -> list[StoredRow]:
+    """The rows of those of `wanted` that exist, newest first."""
+    keys = {(series.id, identity.at_us, identity.seq) for series, identity in wanted}
+    among = [just_at(*key) for key in keys]
+    rows = await _newest(connection, among, each=1, limit=len(among))
+    return [row for row in rows if (row.series, microseconds(row.time), row.seq) in keys]
 
 
 async def holding_readings(connection: Connection, among: Iterable[Series]) -> frozenset[int]:
     """Keys of the series that hold at least one reading."""
-    cursor = await connection.execute(queries.HOLDING_READINGS, ([series.id for series in among],))
-    return frozenset(row.id for row in await cursor.fetchall())
+    whole = windows(series.id for series in among)
+    return frozenset(row.series for row in await _newest(connection, whole, each=1, limit=len(whole)))
 
 
 async def latest(connection: Connection, metrics: Collection[str] | None = None) -> list[KeptReading]:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from device_gateway.metrics import UNITS, Metric
 from device_gateway.readings.model import ContextValue, Status
-from device_gateway.readings.reading_id import microseconds, reading_id
+from device_gateway.readings.reading_id import ReadingId, microseconds
 
 UNIT_MASK: Final = 0xFF  # bits 0-7 of the column flags: number of the sent unit
 STATUS_SHIFT: Final = 8  # bits 8-10: status
@@ -110,7 +110,7 @@ def kept_reading(row: StoredRow, series: Series) -> KeptReading:
     unit = UNITS[row.flags & UNIT_MASK]
     numbers = numbers_of(row, metric)
     return KeptReading(
-        id=reading_id(series.uuid.int << 128, microseconds(row.time), row.seq),
+        id=str(ReadingId(series.uuid, microseconds(row.time), row.seq)),
         series=series,
         at=effective_time(row),
         seq=row.seq,

@@ -50,6 +50,12 @@ def windows(series: Iterable[int], intervals: Sequence[Interval] = (ALWAYS,)) ->
     ]
 
 
+def just_at(series: int, at_us: int, seq: int) -> Window:
+    """The window whose newest reading is that of the identity, if there is one."""
+    high = (at_us + 1, INT8_MIN) if seq == INT8_MAX else (at_us, seq + 1)
+    return Window(series, at_us - 1, INT8_MAX, *high)
+
+
 def older_than(position: Position, among: Iterable[Window]) -> list[Window]:
     """What remains of the windows after a page, newest first, that ended at `position`."""
     rest = []

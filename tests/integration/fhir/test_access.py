@@ -59,11 +59,11 @@ async def test_what_was_refused_is_journalled_with_its_reason(world):
     await ana.get(f"Observation/{sugar}")
     await ana.get("Observation?code=2345-7")
     await ana.get("Observation?patient=somebody-else")
-    told = [(row.event, row.outcome, row.reason, row.quantity) for row in ana.space.journal()]
+    told = [(row.event, row.outcome, row.reason, row.details) for row in ana.space.journal()]
     assert told == [
-        ("app:observation:read", "deny", "no consent", 1),
-        ("app:observation:search", "deny", "no consent", 0),
-        ("app:observation:search", "deny", "other patient", 0),
+        ("app:observation:read", "deny", "no consent", {"metrics": ["blood-glucose"]}),
+        ("app:observation:search", "deny", "no consent", {"metrics": ["blood-glucose"]}),
+        ("app:observation:search", "deny", "other patient", {}),
     ]
 
 

@@ -1,6 +1,7 @@
 """A page of a long history costs what a page costs: the index is walked from where the last page ended."""
 
 import json
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -8,8 +9,8 @@ from reading_world import Space
 
 from device_gateway.database.scoping import space_scope
 from device_gateway.readings import reading_back
-from device_gateway.readings.reading_id import microseconds
-from device_gateway.readings.windows import Position, newer_than, older_than, windows
+from device_gateway.readings.reading_id import ReadingId, microseconds
+from device_gateway.readings.windows import Interval, Position, newer_than, older_than, windows
 
 READINGS = 60_000  # one every five minutes: seven months
 PAGE = 50
@@ -59,6 +60,26 @@ async def test_page_after_page_is_read_from_the_index_and_costs_the_same(history
         assert len(rows) == PAGE
         assert scans == 0
         assert later <= first * 1.3 + 20
+
+
+async def test_one_reading_the_latest_and_a_count_of_a_day_do_not_read_the_history(history, app_pool, owner_url):
+    async def look(connection, question):
+        async with space_scope(connection, history.id):
+            series = await reading_back.series_of_space(connection)
+            return await question(connection, series)
+
+    day = Interval(microseconds(datetime(2026, 7, 1, tzinfo=UTC)), microseconds(datetime(2026, 7, 2, tzinfo=UTC)))
+    questions = {
+        "one": lambda c, s: reading_back.identified(c, [(s[0], ReadingId(s[0].uuid, day.low, 0))]),
+        "latest": lambda c, _: reading_back.latest(c),
+        "any": reading_back.holding_readings,
+        "count": lambda c, s: reading_back.count(c, windows([s[0].id], [day])),
+    }
+    for name, question in questions.items():
+        answer, scans, blocks = await statistics(app_pool, owner_url, lambda c, q=question: look(c, q))
+        assert answer, name
+        assert scans == 0, name
+        assert blocks < READINGS // 100, name
 
 
 async def test_the_plan_of_a_page_is_an_index_scan_and_no_sort(history, owner_url):

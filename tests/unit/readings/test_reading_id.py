@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_gateway.errors import NotFound
-from device_gateway.readings.reading_id import INT8_MAX, INT8_MIN, ReadingId, microseconds, parse_reading_id
+from device_gateway.readings.reading_id import INT8_MAX, INT8_MIN, ReadingId, SeriesIds, microseconds, parse_reading_id
 
 INT8 = st.integers(INT8_MIN, INT8_MAX)
 IDENTITIES = st.builds(ReadingId, st.uuids(), INT8, INT8)
@@ -50,3 +50,9 @@ def test_an_id_once_given_out_stays_the_same():
 )
 def test_microseconds_are_exact_on_both_sides_of_the_epoch(instant):
     assert datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds(instant)) == instant
+
+
+@given(st.uuids(), st.lists(st.tuples(INT8, INT8)))
+def test_a_page_of_a_series_has_the_ids_that_each_reading_has_alone(series, identities):
+    ids = SeriesIds(series)
+    assert [ids.id_of(*each) for each in identities] == [str(ReadingId(series, *each)) for each in identities]
