@@ -1,13 +1,15 @@
 """Xiaomi scales heard by OpenMQTTGateway or Theengs Gateway, key ``theengs``: JSON of topic ``…/BTtoMQTT/{MAC}``.
 
-Fields of the JSON: theengs/decoder, ``src/devices/XMTZC04HM_json.h`` and ``XMTZC05HM_json.h``; the layout of
-``servicedata``: the same files, and github.com/oliexdev/openScale, wiki "Xiaomi Bluetooth Mi Scale".
+Fields of the JSON, and where weight and impedance stand in ``servicedata``: theengs/decoder,
+``src/devices/XMTZC04HM_json.h`` and ``XMTZC05HM_json.h``. That decoder does not read the date. Its place is inferred: it is
+the only one that gives valid dates in the advertisements of the decoder's own tests (``tests/BLE/test_ble.cpp``).
 
 **When was it weighed?** The decoded JSON does not say, and a scale repeats its last weighing in its advertisements for
 up to 20 minutes (theengs/decoder#71). Three answers, best first:
 
 1. ``servicedata``, the raw advertisement, has the scale's own date and time of the weighing. The product sends it when
-   ``pubadvdata`` is true. Every repetition then is the same reading, and is stored once.
+   ``pubadvdata`` is true. As long as the scale repeats the date with the weighing, which was not checked on a real one,
+   every repetition is the same reading, and is stored once.
 2. ``unixtime`` or ``UTCtime``, when the product was built to send it: the time at which the gateway heard it. A message
    that the broker delivers twice is stored once; a repetition by the scale is a reading of its own.
 3. The time at which we received the message: each delivery is a reading of its own. Nothing in such a message tells a
