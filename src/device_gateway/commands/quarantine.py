@@ -89,7 +89,7 @@ def replay(
 
 
 def _readable(row: Row) -> dict[str, Any]:
-    values = {name: value for name, value in row._asdict().items() if name != "payload_sha256"}
+    values = {name: value for name, value in row._asdict().items() if name != "digest"}
     payload = bytes(row.payload)
     try:
         values["payload"] = payload.decode()

@@ -36,7 +36,10 @@ OPTIONS = {
     "shared_buffers": "128MB",
     "max_wal_size": "2GB",
     "log_statement": "none",
-    "log_min_error_statement": "panic",  # a failed statement's parameters may hold health values
+    # A refused statement's message, details and parameters may quote a health value; and each replayed batch is refused
+    # once. Whoever sent the statement is told; the server's log keeps what concerns the server.
+    "log_min_messages": "log",
+    "log_min_error_statement": "panic",
     "log_parameter_max_length_on_error": "0",
     "timezone": "UTC",
 }
@@ -66,8 +69,9 @@ class EmbeddedPostgres:
     def start(self) -> None:
         """Start, and create roles and database when they are missing. Raises PartMissing or DatabaseUnreachable."""
         self._passwords = self._load_passwords()
-        if not (self.directory / "PG_VERSION").exists():
+        if not self.directory.exists():
             self._initialise()
+        self._remove_dead_lock()
         self._port = self._choose_port()
         command = [*_as_somebody(), *_ended_with_parent(), str(_program("postgres")), "-D", str(self.directory)]
         for name, value in (OPTIONS | {"port": str(self._port)}).items():
@@ -99,25 +103,47 @@ class EmbeddedPostgres:
             return dict(json.loads(self._secrets_file.read_text("utf-8")))
         self._secrets_file.parent.mkdir(parents=True, exist_ok=True)
         passwords = {name: secrets.token_urlsafe(24) for name in ("postgres", *LOGINS)}
-        descriptor = os.open(self._secrets_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        unfinished = self._secrets_file.with_suffix(".new")  # killed while writing, the next start begins again
+        unfinished.unlink(missing_ok=True)
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(passwords, file)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(self._secrets_file)
         return passwords
 
     def _initialise(self) -> None:
-        if self.directory.exists():
-            shutil.rmtree(self.directory)  # a former initdb was interrupted: no PG_VERSION, no data
+        """A new cluster, whole or not at all: initdb writes PG_VERSION long before it is done."""
+        unfinished = self.directory.with_suffix(".new")
+        if unfinished.exists():
+            shutil.rmtree(unfinished)
         with NamedTemporaryFile("w", dir=self.directory.parent, prefix=".pw-") as password:
             password.write(self._passwords["postgres"])
             password.flush()
             done = subprocess.run(
-                [*_as_somebody(), str(_program("initdb")), "-D", str(self.directory), "-U", "postgres",
+                [*_as_somebody(), str(_program("initdb")), "-D", str(unfinished), "-U", "postgres",
                  "--auth=scram-sha-256", f"--pwfile={password.name}", "--encoding=UTF8", "--locale=C.UTF-8",
                  "--data-checksums"],
                 capture_output=True, text=True, check=False,
             )  # fmt: skip
         if done.returncode:
             raise DatabaseUnreachable(f"initdb failed: {done.stderr.strip() or done.stdout.strip()}")
+        unfinished.rename(self.directory)
+
+    def _remove_dead_lock(self) -> None:
+        """Remove the lock file of a server that was killed when its process id is another program's by now.
+
+        PostgreSQL takes any living process of that number for its predecessor and refuses to start: after a crash in a
+        container, where the same few numbers come again at each start. Without /proc it is left to PostgreSQL.
+        """
+        lock = self.directory / "postmaster.pid"
+        if not lock.exists() or sys.platform != "linux":
+            return
+        first = lock.read_text("utf-8", "replace").splitlines()[:1]
+        name = Path("/proc", first[0].strip() if first else "", "comm")
+        if first and first[0].strip().isdigit() and name.exists() and name.read_text().strip() != "postgres":
+            lock.unlink()
 
     def _choose_port(self) -> int:
         """The port of the last start if it is still free, so that written-down URLs stay true; otherwise a free one."""
@@ -147,6 +173,7 @@ class EmbeddedPostgres:
                 time.sleep(0.03)
             else:
                 return
+        self.stop()
         raise DatabaseUnreachable(f"PostgreSQL was not ready within {START_SECONDS} s; see {self.directory}/server.log")
 
     def _ensure_logins(self) -> None:
@@ -161,8 +188,8 @@ class EmbeddedPostgres:
                     )
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone():
                 connection.execute(f"CREATE DATABASE {DATABASE} OWNER gateway_owner")
-                connection.execute(f"REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC")
-                connection.execute(f"GRANT CONNECT ON DATABASE {DATABASE} TO gateway_app, gateway_ingest")
+            connection.execute(f"REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC")
+            connection.execute(f"GRANT CONNECT ON DATABASE {DATABASE} TO gateway_app, gateway_ingest")
 
 
 def _program(name: str) -> Path:

@@ -31,7 +31,9 @@ EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
 MEMBERSHIP = """
 DO $$ DECLARE r text; BEGIN
   FOREACH r IN ARRAY ARRAY['gateway_owner', 'gateway_app', 'gateway_ingest'] LOOP
-    IF session_user <> r AND NOT pg_has_role(session_user, r, 'MEMBER') THEN
+    -- From PostgreSQL 16 on, who creates a role may grant it, but is no member that could assume it.
+    IF session_user <> r AND NOT pg_has_role(session_user, r,
+        CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END) THEN
       EXECUTE format('GRANT %I TO %I', r, session_user);
     END IF;
   END LOOP;
@@ -82,8 +84,9 @@ def _may_create_roles(connection: Connection) -> bool:
 
 def _use_timescaledb(connection: Connection) -> None:
     """Where the server has TimescaleDB loaded, have it in this database; a user who may not is told by `doctor`."""
-    loaded = connection.execute("SELECT current_setting('timescaledb.license', true)").fetchone()
-    if loaded and loaded[0]:
+    # A setting of its loader, which is there in every database of a server that preloads it.
+    preloaded = connection.execute("SELECT current_setting('timescaledb.disable_load', true)").fetchone()
+    if preloaded and preloaded[0]:
         try:
             connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
         except psycopg.errors.InsufficientPrivilege:

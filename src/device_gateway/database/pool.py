@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from psycopg import AsyncConnection, Connection, sql
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import namedtuple_row
 from psycopg_pool import AsyncConnectionPool
 
@@ -12,6 +13,11 @@ AsyncPool = AsyncConnectionPool[AsyncConnection[Row]]
 
 POOL_SIZE = 8  # connections: with a transaction of 1-2 ms each, more only queue inside the server
 LOCK_TIMEOUT = "2s"  # a queue on one row must not drain the pool
+# Parameters of libpq, unless the URL says otherwise: a server that is gone without a word is noticed within 20 s.
+NOTICE_LOSS: dict[str, Any] = {
+    "connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}  # fmt: skip
 
 
 def open_pool(url: str, role: Role, *, size: int = POOL_SIZE) -> AsyncPool:
@@ -35,7 +41,8 @@ def open_pool(url: str, role: Role, *, size: int = POOL_SIZE) -> AsyncPool:
 
 def connect(url: str, role: Role) -> Connection[Row]:
     """One synchronous connection, autocommit, rows as named tuples, `role` assumed. For workers and commands."""
-    connection: Connection[Row] = Connection.connect(url, autocommit=True, row_factory=namedtuple_row)
+    parameters = NOTICE_LOSS | conninfo_to_dict(url)
+    connection: Connection[Row] = Connection.connect(autocommit=True, row_factory=namedtuple_row, **parameters)
     connection.execute(_assume(role))
     return connection
 

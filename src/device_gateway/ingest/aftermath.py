@@ -1,9 +1,10 @@
 """What a batch writes beside its readings, in the same transaction: inbox, clocks, activity, journal."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -15,8 +16,8 @@ from device_gateway.devices.clocks import DeviceClock
 from device_gateway.ingest.placing import Unassigned
 from device_gateway.ingest.registry import KnownDevice, Name
 from device_gateway.journal import Actor, Event, EventName, record_in_worker
-from device_gateway.readings.model import DUPLICATE, STORED, Decoded, Outcome, Rejected
-from device_gateway.readings.put import ReadingRow, from_microseconds
+from device_gateway.readings.model import CORRECTED, DUPLICATE, STORED, Decoded, Outcome, Rejected
+from device_gateway.readings.put import IDENTITY, ReadingRow, from_microseconds
 
 if TYPE_CHECKING:  # the batch imports this module
     from device_gateway.ingest.batch import Delivery
@@ -24,9 +25,18 @@ if TYPE_CHECKING:  # the batch imports this module
 Clocks = dict[UUID, DeviceClock]
 
 INBOX = """
-INSERT INTO gateway.reading_inbox
-  (device_id, metric, time, seq, value, value2, value3, decimals, offset_min, flags, context)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"""
+INSERT INTO gateway.reading_inbox AS i
+  (device_id, metric, time, seq, version, value, value2, value3, decimals, offset_min, flags, context)
+SELECT x.device_id, x.metric, x.time, x.seq, coalesce(max(k.version), 0) + 1, x.value, x.value2, x.value3, x.decimals,
+  x.offset_min, x.flags, x.context
+FROM (VALUES (%s::uuid, %s::text, %s::timestamptz, %s::int8, %s::float8, %s::float8, %s::float8, %s::int2, %s::int2,
+    %s::int2, %s::jsonb))
+    AS x (device_id, metric, time, seq, value, value2, value3, decimals, offset_min, flags, context)
+  LEFT JOIN gateway.reading_inbox k USING (device_id, metric, time, seq)
+GROUP BY x.device_id, x.metric, x.time, x.seq, x.value, x.value2, x.value3, x.decimals, x.offset_min, x.flags, x.context
+HAVING NOT coalesce(bool_or((k.value, k.value2, k.value3, k.decimals, k.flags, k.context)
+  IS NOT DISTINCT FROM (x.value, x.value2, x.value3, x.decimals, x.flags, x.context)), false)
+RETURNING i.version"""
 NEW_SEGMENT = """INSERT INTO gateway.device_clock (device_id, from_seq, from_raw, shift_s, utc_offset_min, measured_at)
   VALUES (%s, %s, %s, %s, %s, %s)"""
 CLOCK_USED = """INSERT INTO gateway.device_clock_used AS u (device_id, last_seq, last_raw) VALUES (%s, %s, %s)
@@ -37,36 +47,43 @@ BATTERY = "UPDATE gateway.device_holding SET battery_percent = %s WHERE device_i
 SEEN = "UPDATE gateway.device_holding SET last_seen_at = now() WHERE device_id = ANY(%b::uuid[]) AND upper_inf(during)"
 # xmax is 0 in a row that this statement inserted: then it is the first sync of the hour, which the journal records.
 ACTIVITY = """
-INSERT INTO gateway.device_activity AS a (device_id, space_id, hour, stored, duplicate, corrected, rejected)
-SELECT d, s, date_trunc('hour', now()), n1, n2, n3, n4
-FROM unnest(%b::uuid[], %b::uuid[], %b::int4[], %b::int4[], %b::int4[], %b::int4[]) AS x (d, s, n1, n2, n3, n4)
+INSERT INTO gateway.device_activity AS a (device_id, space_id, hour, stored, duplicate, corrected, rejected, unassigned)
+SELECT d, s, date_trunc('hour', now()), n1, n2, n3, n4, n5
+FROM unnest(%b::uuid[], %b::uuid[], %b::int4[], %b::int4[], %b::int4[], %b::int4[], %b::int4[])
+  AS x (d, s, n1, n2, n3, n4, n5)
 ON CONFLICT (device_id, space_id, hour) DO UPDATE SET stored = a.stored + excluded.stored,
   duplicate = a.duplicate + excluded.duplicate, corrected = a.corrected + excluded.corrected,
-  rejected = a.rejected + excluded.rejected
+  rejected = a.rejected + excluded.rejected, unassigned = a.unassigned + excluded.unassigned
 RETURNING device_id, space_id, xmax = 0 AS first_of_hour"""
 MODEL = "SELECT model FROM gateway.device WHERE id = %s"
 SEEN_EVERY_S = 60  # s: "last contact" is shown in minutes; writing it with each batch would double the writes
 
 
 class LastSeen:
-    """Which devices were noted as seen within the last minute, by this process."""
+    """Which devices were noted as seen within the last minute, by this process. `note` follows the commit."""
 
     def __init__(self) -> None:
         self._noted: dict[UUID, float] = {}
 
     def due(self, devices: Iterable[UUID]) -> list[UUID]:
         now = time.monotonic()
+        return sorted(device for device in devices if now - self._noted.get(device, -math.inf) >= SEEN_EVERY_S)
+
+    def note(self, devices: Iterable[UUID]) -> None:
         if len(self._noted) > 100_000:  # a process that serves more devices than that forgets and writes a little more
             self._noted.clear()
-        due = [device for device in devices if now - self._noted.get(device, -SEEN_EVERY_S) >= SEEN_EVERY_S]
-        self._noted.update(dict.fromkeys(due, now))
-        return due
+        self._noted.update(dict.fromkeys(devices, time.monotonic()))
 
 
 class Activity:
-    """Outcomes by (device, space): stored, duplicate, corrected, rejected."""
+    """Outcomes by (device, space): stored, duplicate, corrected, rejected, unassigned.
 
-    def __init__(self) -> None:
+    What was written into a space counts there; everything else counts for who holds the device now, or for nobody. That
+    the next owner reads the whole memory of a meter is not told to the former one, whose readings are duplicates then.
+    """
+
+    def __init__(self, devices: Iterable[KnownDevice]) -> None:
+        self._holders = {device.id: device.holder for device in devices}
         self._counts: dict[tuple[UUID, UUID], list[int]] = {}
 
     def count_rows(
@@ -77,22 +94,25 @@ class Activity:
                 self._add(owners[series], 0, count)
             return
         for row, outcome in zip(rows, outcomes, strict=True):
-            self._add(owners[row[0]], 0 if outcome is STORED else 1 if outcome is DUPLICATE else 2, 1)
+            device, space = owners[row[0]]
+            if outcome is not DUPLICATE:
+                self._add((device, space), 0 if outcome is STORED else 2, 1)
+            elif space == self._holders.get(device):
+                self._add((device, space), 1, 1)
 
-    def count_rejections(self, deliveries: Iterable["Delivery"], devices: Mapping[Name, KnownDevice]) -> None:
-        """Rejected readings count for the present holder of the device; one that is not known is nobody's."""
+    def count_others(self, deliveries: Iterable["Delivery"], devices: Mapping[Name, KnownDevice]) -> None:
+        """What was rejected, and what went to the inbox."""
         for delivery in deliveries:
             if delivery.topic is None or not isinstance(delivery.decoded, Decoded):
                 continue
             for index, other in delivery.placed.others.items():
-                if isinstance(other, Rejected):
-                    reading = delivery.decoded.readings[index]
-                    name = None if isinstance(reading, Rejected) else reading.device
-                    device = devices.get((delivery.topic.sender, name))
-                    if device and device.holder:
-                        self._add((device.id, device.holder), 3, 1)
+                reading = delivery.decoded.readings[index]
+                name = None if isinstance(reading, Rejected) else reading.device
+                device = devices.get((delivery.topic.sender, name))
+                if device and device.holder:
+                    self._add((device.id, device.holder), 3 if isinstance(other, Rejected) else 4, 1)
 
-    def save(self, connection: Connection[Row], seen: LastSeen) -> None:
+    def save(self, connection: Connection[Row]) -> None:
         if not self._counts:
             return
         keys = sorted(self._counts)
@@ -100,9 +120,7 @@ class Activity:
         written = connection.execute(
             ACTIVITY, ([key[0] for key in keys], [key[1] for key in keys], *(list(column) for column in columns))
         ).fetchall()
-        if due := seen.due({key[0] for key in keys}):
-            connection.execute(SEEN, (due,))
-        for row in written:
+        for row in sorted(written, key=attrgetter("space_id")):  # one order for all writers of the journals
             if row.first_of_hour:
                 connection.execute("SELECT set_config('app.space', %s, true)", (str(row.space_id),))
                 [device] = connection.execute(MODEL, (row.device_id,)).fetchall()
@@ -112,24 +130,30 @@ class Activity:
                 )
 
     def _add(self, owner: tuple[UUID, UUID], column: int, count: int) -> None:
-        self._counts.setdefault(owner, [0, 0, 0, 0])[column] += count
+        self._counts.setdefault(owner, [0, 0, 0, 0, 0])[column] += count
 
 
 def put_in_inbox(connection: Connection[Row], unassigned: Sequence[Unassigned]) -> list[Outcome]:
-    """Keep readings that nobody held the device for; a repeated one is a duplicate."""
-    outcomes: list[Outcome] = []
-    for entry in unassigned:
+    """Keep readings that nobody held the device for; told apart as in the table `reading`."""
+    outcomes: list[Outcome] = [DUPLICATE] * len(unassigned)
+    # One order for all writers; equal identities stay in the order of arrival.
+    for place, entry in sorted(enumerate(unassigned), key=lambda e: (e[1].device, e[1].metric, *IDENTITY(e[1].row))):
         _, instant, seq, value, decimals, offset_min, flags, value2, value3, context = entry.row
         text = None if context is None else msgspec.json.encode(context.obj).decode()
-        written = connection.execute(
+        for written in connection.execute(
             INBOX,
             (
                 entry.device, entry.metric, from_microseconds(instant), seq, value, value2, value3, decimals,
                 offset_min, flags, text,
             ),
-        ).rowcount  # fmt: skip
-        outcomes.append(STORED if written else DUPLICATE)
+        ):  # fmt: skip
+            outcomes[place] = STORED if written.version == 1 else CORRECTED
     return outcomes
+
+
+def save_seen(connection: Connection[Row], devices: Sequence[UUID]) -> None:
+    if devices:
+        connection.execute(SEEN, (list(devices),))
 
 
 def save_clocks(connection: Connection[Row], clocks: Clocks, skews: Mapping[UUID, int]) -> None:

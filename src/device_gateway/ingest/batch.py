@@ -12,8 +12,9 @@ Nothing is acknowledged before `commit` returns. When it raises, nothing was wri
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -25,7 +26,7 @@ from device_gateway.ingest import aftermath, quarantine
 from device_gateway.ingest.dialects import dialects
 from device_gateway.ingest.edge_report import decode_report, message_id_of
 from device_gateway.ingest.message import Message
-from device_gateway.ingest.placing import Kind, Placed, Placer, Unassigned, devices_with_clocks
+from device_gateway.ingest.placing import OLDEST_YEAR, Kind, Placed, Placer, Unassigned, names_with_clocks
 from device_gateway.ingest.quarantine import Misfit
 from device_gateway.ingest.registry import KnownDevice, Name, Registry
 from device_gateway.readings.model import (
@@ -39,6 +40,7 @@ from device_gateway.readings.model import (
     Rejected,
     Stored,
 )
+from device_gateway.readings.normalise import CLOCK_TOLERANCE_S
 from device_gateway.readings.put import ReadingRow, ReadingWriter
 
 FROM_EDGE = "raw"  # the kind of topic on which an edge reports what it could not decode
@@ -62,6 +64,16 @@ class Delivery:
     decoded: Decoded | Rejected
     placed: Placed = field(default_factory=Placed)
     outcomes: Sequence[Outcome] = ()
+
+
+class Understood(NamedTuple):
+    """A delivery whose payload was understood. `kinds`, `clocks`: what `kinds_of` and `names_with_clocks` found."""
+
+    sender: UUID
+    decoded: Decoded
+    delivery: Delivery
+    kinds: set[Kind]
+    clocks: set[str | None]
 
 
 @dataclass(frozen=True)
@@ -101,22 +113,35 @@ class BatchWriter:
         """Everything in `messages` committed: stored, told apart, rejected or in quarantine. Raises psycopg.Error."""
         now = datetime.now(UTC)
         deliveries = [read(message) for message in messages]
-        understood = [(d.topic.sender, d.decoded) for d in deliveries if d.topic and isinstance(d.decoded, Decoded)]
-        kinds = [(sender, kinds_of(decoded)) for sender, decoded in understood]
-        devices = self._registry.locate(_names(understood, kinds))
-        clocks = self._registry.clocks(devices_with_clocks(devices, understood))
-        skews = _compare_clocks(understood, devices, clocks)
+        understood = [
+            Understood(d.topic.sender, d.decoded, d, kinds_of(d.decoded), names_with_clocks(d.decoded))
+            for d in deliveries
+            if d.topic and isinstance(d.decoded, Decoded)
+        ]
+        devices = self._registry.locate(_names(understood))
+        clocks = self._registry.clocks(
+            {devices[u.sender, name].id for u in understood for name in u.clocks if (u.sender, name) in devices}
+        )
         placer = Placer(self._registry, devices, clocks, now)
-        for sender, found in kinds:
-            placer.open_lanes(sender, found)
+        skews: dict[UUID, int] = {}
+        streamed: list[Understood] = []
+        for message in understood:  # in their order: each is placed by the clocks as they were when it was sent
+            skews |= _compare_clocks(message, devices, clocks, now)
+            if placer.open_lanes(message.sender, message.kinds) and not message.clocks:
+                streamed.append(message)
+            else:
+                message.delivery.placed = placer.place(message.sender, message.decoded)
 
         def parts() -> Iterator[Sequence[ReadingRow]]:
-            for delivery in deliveries:
-                if delivery.topic and isinstance(delivery.decoded, Decoded):
-                    placed = delivery.placed = placer.place(delivery.topic.sender, delivery.decoded)
-                    yield placer.rows[placed.start :]
+            yield list(placer.rows)
+            for message in streamed:
+                placed = message.delivery.placed = placer.place(message.sender, message.decoded)
+                yield placer.rows[placed.start :]
 
         result: list[Result] = []
+        seen = self._seen.due(
+            {devices[u.sender, kind[0]].id for u in understood for kind in u.kinds if (u.sender, kind[0]) in devices}
+        )
 
         def then(outcomes: Sequence[Outcome]) -> None:
             unassigned = [o for d in deliveries for o in d.placed.others.values() if isinstance(o, Unassigned)]
@@ -125,15 +150,17 @@ class BatchWriter:
             misfits = [misfit for delivery in deliveries if (misfit := misfit_of(delivery))]
             quarantine.keep(self._connection, misfits, self._days)
             aftermath.save_clocks(self._connection, clocks, skews)
-            activity = aftermath.Activity()
+            activity = aftermath.Activity(devices.values())
             activity.count_rows(placer.rows, outcomes, self._registry.owners)
-            activity.count_rejections(deliveries, devices)
-            activity.save(self._connection, self._seen)
-            aftermath.save_batteries(self._connection, understood, devices)
+            activity.count_others(deliveries, devices)
+            activity.save(self._connection)
+            aftermath.save_seen(self._connection, seen)
+            aftermath.save_batteries(self._connection, [(u.sender, u.decoded) for u in understood], devices)
             rejected = sum(len(delivery.placed.others) for delivery in deliveries) - len(inbox)
             result[:] = [Result(answers_of(deliveries), _tally(outcomes, inbox, rejected, len(misfits)))]
 
         self._writer.put(parts(), then)
+        self._seen.note(seen)
         return result[0]
 
 
@@ -142,12 +169,15 @@ def read(message: Message) -> Delivery:
     topic = parse_topic(message.topic)
     if topic is None:
         return Delivery(message, None, UNCLAIMED)
-    if topic.kind == FROM_EDGE:
-        return Delivery(message, topic, decode_report(message.payload))
     dialect = dialects().get(topic.dialect)
     if dialect is None:
         return Delivery(message, topic, UNCLAIMED)
-    return Delivery(message, topic, dialect.decode(topic.subtopic, message.payload, message.received_at))
+    try:
+        if topic.kind == FROM_EDGE:
+            return Delivery(message, topic, decode_report(message.payload))
+        return Delivery(message, topic, dialect.decode(topic.subtopic, message.payload, message.received_at))
+    except Exception as error:  # adapters come from anywhere: one that breaks its promise refuses this payload only
+        return Delivery(message, topic, Rejected("", f"the adapter broke on this payload: {type(error).__name__}"))
 
 
 def kinds_of(decoded: Decoded) -> set[Kind]:
@@ -158,29 +188,32 @@ def kinds_of(decoded: Decoded) -> set[Kind]:
         return {(r.device, r.metric, r.unit) for r in decoded.readings if isinstance(r, Reading)}
 
 
-def _names(understood: Iterable[tuple[UUID, Decoded]], kinds: Iterable[tuple[UUID, set[Kind]]]) -> set[Name]:
-    names = {(sender, kind[0]) for sender, found in kinds for kind in found}
-    for sender, decoded in understood:
-        names.update((sender, clock.device) for clock in decoded.clocks)
-        names.update((sender, name) for name in decoded.battery_percent)
+def _names(understood: Iterable[Understood]) -> set[Name]:
+    names: set[Name] = set()
+    for message in understood:
+        names.update((message.sender, kind[0]) for kind in message.kinds)
+        names.update((message.sender, name) for name in message.clocks)
+        names.update((message.sender, name) for name in message.decoded.battery_percent)
     return names
 
 
 def _compare_clocks(
-    understood: Iterable[tuple[UUID, Decoded]], devices: dict[Name, KnownDevice], clocks: aftermath.Clocks
+    message: Understood, devices: dict[Name, KnownDevice], clocks: aftermath.Clocks, now: datetime
 ) -> dict[UUID, int]:
     """Take the clock comparisons in; returns the skew of each device that was compared, in seconds."""
     skews = {}
-    for sender, decoded in understood:
-        for clock in decoded.clocks:
-            device = devices.get((sender, clock.device))
-            if device and _plausible(clock):
-                skews[device.id] = clocks[device.id].measured(clock.raw.replace(tzinfo=None), clock.measured_at)
+    for clock in message.decoded.clocks:
+        device = devices.get((message.sender, clock.device))
+        if device and _plausible(clock, now):
+            skew = clocks[device.id].measured(clock.raw.replace(tzinfo=None), clock.measured_at)
+            if skew is not None:
+                skews[device.id] = skew
     return skews
 
 
-def _plausible(clock: ClockMeasurement) -> bool:
-    return clock.measured_at.tzinfo is not None and clock.raw.year >= 2000
+def _plausible(clock: ClockMeasurement, now: datetime) -> bool:
+    at = clock.measured_at
+    return at.tzinfo is not None and at.year >= OLDEST_YEAR and at <= now + timedelta(seconds=CLOCK_TOLERANCE_S)
 
 
 def _share_out(deliveries: Iterable[Delivery], outcomes: Sequence[Outcome], inbox: Sequence[Outcome]) -> None:

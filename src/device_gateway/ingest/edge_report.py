@@ -10,15 +10,10 @@ from device_gateway.ingest.dialects import adapters
 from device_gateway.readings.model import Decoded, Reading, Rejected
 
 
-class EdgePacket(msgspec.Struct):
-    characteristic: str
-    hex: str
-
-
 class EdgeReport(msgspec.Struct):
     """Payload of ``…/raw``: what came over the air in hex, and why the edge's adapter refused it.
 
-    packets  what the refusal rests on, oldest first; without it, the one packet of `characteristic` and `hex`
+    When the refusal rests on several packets, `characteristic` and `hex` name them with spaces between, oldest first.
     """
 
     message_id: str
@@ -28,19 +23,20 @@ class EdgeReport(msgspec.Struct):
     hex: str
     pointer: str
     reason: str
-    packets: list[EdgePacket] = []
 
 
 def decode_report(payload: bytes) -> Decoded | Rejected:
     """The readings that our adapter finds in it, or the rejection."""
     try:
         report = msgspec.json.decode(payload, type=EdgeReport)
-        packets = [
-            (packet.characteristic, bytes.fromhex(packet.hex))
-            for packet in report.packets or [EdgePacket(report.characteristic, report.hex)]
-        ]
-    except (msgspec.DecodeError, ValueError) as error:
-        return Rejected("", f"not a report of an edge: {error}")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Rejected("", "not a report of an edge")
+    if any("\0" in text for text in msgspec.structs.astuple(report)):
+        return Rejected("", "not a report of an edge: text with the character NUL cannot be kept")
+    try:
+        packets = list(zip(report.characteristic.split(), map(bytes.fromhex, report.hex.split()), strict=True))
+    except ValueError:
+        return Rejected("/hex", "not one hexadecimal number for each characteristic")
     adapter = next((a for a in adapters() if a.transport == "ble" and a.key == report.adapter), None)
     if adapter is None:
         return Rejected(report.pointer, report.reason)
@@ -56,5 +52,5 @@ def decode_report(payload: bytes) -> Decoded | Rejected:
 def message_id_of(payload: bytes) -> str | None:
     try:
         return msgspec.json.decode(payload, type=EdgeReport).message_id
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

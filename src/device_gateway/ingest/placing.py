@@ -17,17 +17,22 @@ from device_gateway.readings.put import PG_EPOCH, ReadingRow, to_microseconds
 SECOND_US = 1_000_000
 PG_EPOCH_US = round(PG_EPOCH.timestamp()) * SECOND_US  # PostgreSQL counts from 2000, Python from 1970
 OLDEST_YEAR = 2000  # no device of this kind is older; a clock that was reset shows such a year
+LAST_YEAR = 2099  # of a wall clock: beyond it no comparison of clocks could make sense of it
+WEST_MIN, EAST_MIN = -12 * 60, 14 * 60  # min: UTC offsets that exist, and that FHIR can express
 NOWHERE = Rejected("/device", "no device of that name sends through this sender: pair it first")
 Kind = tuple[str | None, str, str]  # device, metric, unit as sent
 NOBODY = Holding(0, 0, UUID(int=0), "UTC")
 FUTURE = Rejected("/at", "in the future: check the clock of the device")
 TOO_OLD = Rejected("/at", "before the year 2000: the clock of the device was reset")
+NO_OFFSET = Rejected("/at", "no place has this UTC offset: -12:00 to +14:00 exist")
 
 
 class Lane(NamedTuple):
     """Readings of one device, metric and sent unit: everything but time and value is known.
 
-    `since`, `until` and `series` are the latest holding's, the likely one; `holdings` has them all.
+    `since`, `until` and `series` are the latest holding's, the likely one; `holdings` has them all, the latest first.
+    A series is made when its first reading comes, and not before: that a device measured something is for its holder of
+    that time to know, and for none before or after. Until then it is 0 here, and the lane is not `complete`.
     """
 
     device: KnownDevice
@@ -37,6 +42,10 @@ class Lane(NamedTuple):
     until: int
     series: int
     holdings: tuple[tuple[Holding, int], ...]
+
+    @property
+    def complete(self) -> bool:
+        return all(series for _, series in self.holdings)
 
 
 class Unassigned(NamedTuple):
@@ -70,15 +79,19 @@ class Placer:
         self._latest = to_microseconds(now) + CLOCK_TOLERANCE_S * SECOND_US
         self._lanes: dict[tuple[UUID, str | None, str, str], Lane | Rejected] = {}
 
-    def open_lanes(self, sender: UUID, kinds: Iterable[Kind]) -> None:
-        """Look up, and make where it is the first of its kind, the series that readings of `kinds` need.
+    def open_lanes(self, sender: UUID, kinds: Iterable[Kind]) -> bool:
+        """Look up the series that readings of `kinds` may need; whether all of them exist.
 
-        Before any `place`: while rows are streamed to the database it answers no questions.
+        Otherwise they must be placed before rows are streamed to the database: meanwhile it answers no questions.
         """
+        complete = True
         for device, metric, unit in kinds:
             key = (sender, device, metric, unit)
-            if key not in self._lanes:
-                self._lanes[key] = self._lane(*key)
+            lane = self._lanes.get(key)
+            if lane is None or (type(lane) is Lane and not lane.complete):
+                lane = self._lanes[key] = self._lane(*key)
+            complete = complete and (type(lane) is not Lane or lane.complete)
+        return complete
 
     def place(self, sender: UUID, decoded: Decoded) -> Placed:
         """Never raises for what a reading says.
@@ -119,10 +132,10 @@ class Placer:
             ):
                 # Exact: microseconds since 1970 need 51 bits, a float8 has 53, and the rounding error is below a half.
                 time = round(at.timestamp() * 1e6) - PG_EPOCH_US
-                if since <= time < until and 0 <= time <= latest:
-                    if (offset := at.utcoffset()) != last_offset:
-                        last_offset = offset
-                        minutes = offset.days * 1440 + offset.seconds // 60  # type: ignore[union-attr]  # at is aware
+                if (offset := at.utcoffset()) != last_offset:
+                    last_offset = offset
+                    minutes = offset.days * 1440 + offset.seconds // 60  # type: ignore[union-attr]  # at is aware
+                if since <= time < until and 0 <= time <= latest and WEST_MIN <= minutes <= EAST_MIN:
                     rows.append((series, time, reading.seq, number[0], number[1], minutes, flags, None, None, None))
                     continue
             odd = lane if type(lane) is Rejected else self._odd(cast(Lane, lane), reading)
@@ -135,14 +148,19 @@ class Placer:
 
     def _odd(self, lane: Lane, reading: Reading) -> ReadingRow | Unassigned | Rejected:
         """Any reading, with all that it may have."""
-        at = reading.at
+        at, clock = reading.at, None
         offset = at.utcoffset()
         if offset is None:
             if at.year < OLDEST_YEAR:
                 return TOO_OLD
-            at, offset_min = self._clocks[lane.device.id].resolve(reading.seq, at, lane.device.zone, self._now)
+            if at.year > LAST_YEAR:
+                return FUTURE
+            clock = self._clocks[lane.device.id]
+            at, offset_min = clock.resolve(reading.seq, at, lane.device.zone, self._now)
         else:
             offset_min = offset.days * 1440 + offset.seconds // 60
+            if not WEST_MIN <= offset_min <= EAST_MIN:
+                return NO_OFFSET
         time = to_microseconds(at)
         if time > self._latest:
             return FUTURE
@@ -154,7 +172,9 @@ class Placer:
         value, value2, value3, decimals = parsed
         flags = lane.scale.flags | STATUS_BITS[reading.status]
         context = Jsonb(reading.context) if reading.context else None
-        series = next((s for holding, s in lane.holdings if holding.since <= time < holding.until), 0)
+        if clock:
+            clock.accepted(reading.seq, reading.at)
+        series = self._series(lane, time)
         row = (series, time, reading.seq, value, decimals, offset_min, flags, value2, value3, context)
         return row if series else Unassigned(lane.device.id, lane.scale.metric.key, row)
 
@@ -165,16 +185,22 @@ class Placer:
         scale = scale_of(metric, unit)
         if isinstance(scale, Rejected):
             return scale
-        holdings = [(h, self._registry.series(h.space, metric, device.id)) for h in reversed(device.holdings)]
+        holdings = [(h, self._registry.known_series(h.space, metric, device.id)) for h in reversed(device.holdings)]
         latest, series = holdings[0] if holdings else (NOBODY, 0)
-        return Lane(device, scale, scale.known, latest.since, latest.until, series, tuple(holdings))
+        # The loop in `place` takes neither a series that is to be made, nor one value where a metric has components.
+        since, until = (latest.since, latest.until) if series else (0, 0)
+        known = {} if scale.metric.components else scale.known
+        return Lane(device, scale, known, since, until, series, tuple(holdings))
+
+    def _series(self, lane: Lane, time: int) -> int:
+        """The series of whoever held the device then; 0 when nobody did."""
+        for holding, series in lane.holdings:
+            if holding.since <= time < holding.until:
+                return series or self._registry.series(holding.space, lane.scale.metric.key, lane.device.id)
+        return 0
 
 
-def devices_with_clocks(devices: Mapping[Name, KnownDevice], deliveries: Iterable[tuple[UUID, Decoded]]) -> set[UUID]:
-    """Devices whose clock is needed: they sent a wall-clock time or a comparison."""
-    needed: set[UUID] = set()
-    for sender, decoded in deliveries:
-        names = {clock.device for clock in decoded.clocks}
-        names |= {r.device for r in decoded.readings if type(r) is Reading and r.at.tzinfo is None}
-        needed |= {devices[sender, name].id for name in names if (sender, name) in devices}
-    return needed
+def names_with_clocks(decoded: Decoded) -> set[str | None]:
+    """Devices, as `Reading` names them, whose clock is needed: they sent a wall-clock time or a comparison."""
+    names = {clock.device for clock in decoded.clocks}
+    return names | {r.device for r in decoded.readings if type(r) is Reading and r.at.tzinfo is None}

@@ -1,6 +1,6 @@
 """What ingestion must know of devices: who they are, who held them when, and the series their readings belong to."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
@@ -25,7 +25,7 @@ found AS (
     WHERE w.name = w.sender::text)
 SELECT f.sender, f.name, f.id, f.model, h.space_id, s.zone, lower(h.during) AS since, upper(h.during) AS until
 FROM found f LEFT JOIN gateway.device_holding h ON h.device_id = f.id LEFT JOIN gateway.space s ON s.id = h.space_id
-ORDER BY f.id, since"""
+ORDER BY f.id, since NULLS FIRST"""
 
 SERIES = "SELECT id FROM gateway.series WHERE space_id = %s AND metric = %s AND device_id = %s"
 NEW_SERIES = """INSERT INTO gateway.series (space_id, metric, device_id) VALUES (%s, %s, %s)
@@ -76,38 +76,48 @@ class Registry:
         self.owners: dict[int, tuple[UUID, UUID]] = {}  # series ▸ (device, space)
 
     def locate(self, names: Iterable[Name]) -> dict[Name, KnownDevice]:
-        """The devices that the senders mean. An unknown name is missing. Holdings are read anew each time."""
+        """The devices that the senders mean. Holdings are read anew each time.
+
+        A name is missing when it is unknown, and when it could be several devices of which none, or more than one, is
+        held now: a reading is given to nobody by guess. To be called at the beginning of a batch.
+        """
+        if len(self._series) >= REMEMBERED_SERIES:
+            self._series.clear()
+            self.owners.clear()
         wanted = list(names)
         if not wanted:
             return {}
         rows = self._connection.execute(LOCATE, ([name[0] for name in wanted], [name[1] for name in wanted])).fetchall()
-        found: dict[Name, KnownDevice] = {}
+        found: dict[Name, dict[UUID, KnownDevice]] = {}
         for row in rows:
-            known = found.get((row.sender, row.name))
-            holdings = known.holdings if known else ()
+            devices = found.setdefault((row.sender, row.name), {})
+            holdings = devices[row.id].holdings if row.id in devices else ()
             if row.space_id is not None:
                 since = to_microseconds(row.since) if row.since else -FOREVER
                 until = to_microseconds(row.until) if row.until else FOREVER
                 holdings = (*holdings, Holding(since, until, row.space_id, row.zone))
-            found[row.sender, row.name] = KnownDevice(row.id, row.model, holdings)
-        return found
+            devices[row.id] = KnownDevice(row.id, row.model, holdings)
+        return {name: device for name, devices in found.items() if (device := _the_one(list(devices.values())))}
 
     def series(self, space: UUID, metric: str, device: UUID) -> int:
         """The id of the series, made now if it is the first reading of its kind."""
+        known = self.known_series(space, metric, device)
+        if not known:
+            self._connection.execute(NEW_SERIES, (space, metric, device))
+            known = self.known_series(space, metric, device)
+        return known
+
+    def known_series(self, space: UUID, metric: str, device: UUID) -> int:
+        """The id of the series; 0 when there is none yet."""
         key = (space, metric, device)
         if (known := self._series.get(key)) is not None:
             return known
-        rows = self._connection.execute(SERIES, key).fetchall()
-        if not rows:
-            self._connection.execute(NEW_SERIES, key)
-            rows = self._connection.execute(SERIES, key).fetchall()
-        number = int(rows[0].id)
-        if len(self._series) >= REMEMBERED_SERIES:
-            self._series.clear()
-            self.owners.clear()
-        self._series[key] = number
-        self.owners[number] = (device, space)
-        return number
+        row = self._connection.execute(SERIES, key).fetchone()
+        if row is None:
+            return 0
+        self._series[key] = int(row.id)
+        self.owners[row.id] = (device, space)
+        return int(row.id)
 
     def clocks(self, devices: Iterable[UUID]) -> dict[UUID, DeviceClock]:
         """The clocks of `devices`, also of those that have no segment yet."""
@@ -128,3 +138,11 @@ class Registry:
                     Segment(row.from_seq, row.from_raw, row.shift_s, row.utc_offset_min, row.measured_at)
                 )
         return clocks
+
+
+def _the_one(devices: Sequence[KnownDevice]) -> KnownDevice | None:
+    """Two models of one hardware id: whoever paired a device again under another name means the one that is held."""
+    if len(devices) == 1:
+        return devices[0]
+    held = [device for device in devices if device.holder]
+    return held[0] if len(held) == 1 else None

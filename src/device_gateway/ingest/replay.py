@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from psycopg import Connection
 
 from device_gateway.database.pool import Row
+from device_gateway.database.transient import is_transient
 from device_gateway.ingest import quarantine
 from device_gateway.ingest.batch import BatchWriter
 from device_gateway.ingest.message import Message
@@ -27,12 +28,18 @@ def replay(connection: Connection[Row], number: int, days: int) -> Replayed | No
     row = quarantine.shown(connection, number)
     if row is None:
         return None
-    outcome = BatchWriter(connection, days).commit([Message(row.topic, bytes(row.payload), row.first_at)])
+    try:
+        outcome = BatchWriter(connection, days).commit([Message(row.topic, bytes(row.payload), row.first_at)])
+    except Exception as error:  # what broke ingestion once may break it again; the others are to be replayed
+        if is_transient(error, connection):
+            raise
+        return Replayed(number, understood=False, result=f"still breaks ingestion: {type(error).__name__}")
     counts = {name: count for name, count in outcome.outcomes.items() if count and name != "quarantined"}
     if outcome.outcomes["quarantined"]:
         again = quarantine.shown(connection, number)
         words = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
         result = f"still refused: {again.reason if again else row.reason}" + (f" ({words})" if words else "")
+        quarantine.note_refused(connection, row, result)
         return Replayed(number, understood=False, result=result)
     result = ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "understood, holds no reading"
     quarantine.note_replayed(connection, number, result)

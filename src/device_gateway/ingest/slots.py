@@ -1,7 +1,8 @@
 """Slots: the sessions that share the load, each leased to one worker by an advisory lock of PostgreSQL.
 
-Slot i of K has the stable client id ``dg-ingest-{i}`` and the shards whose number is i modulo K. When a worker dies its
-connection to the database ends, the lock is free, and another worker goes on with the session and its waiting messages.
+Slot i of K has the stable client id ``dg-ingest-{i}`` and the shards whose number is i modulo K. Each worker holds its
+share of the slots: all of them when it is alone. When a worker dies its connection to the database ends, its locks are
+free, and the others go on with the sessions and their waiting messages.
 """
 
 from psycopg import Connection
@@ -10,20 +11,47 @@ from device_gateway.database.pool import Row
 
 LOCK_SPACE = 0x6467_696E  # "dgin": first key of the pair, so that slots collide with nobody else's locks
 SHARDS = 256
+PRESENCE = SHARDS  # second key of a shared lock that every worker holds; slots are below
+
+WORKERS = """
+SELECT count(*) AS workers FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+WHERE l.locktype = 'advisory' AND d.datname = current_database() AND l.granted
+  AND l.classid = %s::oid AND l.objid = %s::oid AND l.objsubid = 2"""
 
 
-def lease(connection: Connection[Row], slots: int) -> int | None:
-    """Take a free slot for as long as `connection` lives; None when all are taken."""
-    for slot in range(slots):
-        if renew(connection, slot):
-            return slot
-    return None
+class Leases:
+    """What one worker holds, for as long as `connection` lives."""
 
+    def __init__(self, connection: Connection[Row], slots: int) -> None:
+        self._connection = connection
+        self._slots = slots
+        self.held: set[int] = set()
+        connection.execute("SELECT pg_advisory_lock_shared(%s, %s)", (LOCK_SPACE, PRESENCE))
 
-def renew(connection: Connection[Row], slot: int) -> bool:
-    """Take `slot` again on a new connection; False when another worker has it by now."""
-    [row] = connection.execute("SELECT pg_try_advisory_lock(%s, %s) AS taken", (LOCK_SPACE, slot)).fetchall()
-    return bool(row.taken)
+    def take(self, slot: int) -> bool:
+        """False when another worker has it."""
+        [row] = self._connection.execute("SELECT pg_try_advisory_lock(%s, %s) AS taken", (LOCK_SPACE, slot)).fetchall()
+        if row.taken:
+            self.held.add(slot)
+        return bool(row.taken)
+
+    def give(self, slot: int) -> None:
+        self.held.discard(slot)
+        self._connection.execute("SELECT pg_advisory_unlock(%s, %s)", (LOCK_SPACE, slot))
+
+    def share(self) -> int:
+        """How many slots a worker has when the load is spread over those that are there now, rounded up."""
+        [row] = self._connection.execute(WORKERS, (LOCK_SPACE, PRESENCE)).fetchall()
+        return -(-self._slots // max(1, int(row.workers)))
+
+    def take_share(self) -> None:
+        """Take free slots up to the share."""
+        share = self.share()
+        for slot in range(self._slots):
+            if len(self.held) >= share:
+                return
+            if slot not in self.held:
+                self.take(slot)
 
 
 def client_id(slot: int) -> str:

@@ -1,7 +1,7 @@
-"""A worker: leases a slot, takes batches from the broker, commits them, answers, acknowledges.
+"""A worker: leases slots, takes batches from the broker, commits them, answers, acknowledges.
 
 The order is the promise: COMMIT, then outcomes, then acknowledgement. Killed at any point, the broker sends again what
-was not acknowledged, and the identity of a reading makes the repetition a duplicate. When the database is away the
+was not acknowledged, and the identity of a reading makes the repetition a duplicate. While the database is away the
 batch is kept and tried again; the window is bounded, so the broker holds what comes meanwhile.
 """
 
@@ -16,6 +16,7 @@ import structlog
 from psycopg import Connection
 
 from device_gateway.database.pool import Row, connect
+from device_gateway.database.transient import is_transient
 from device_gateway.devices.topics import sent_filters
 from device_gateway.ingest import quarantine, slots
 from device_gateway.ingest.batch import BatchWriter, Result
@@ -23,18 +24,16 @@ from device_gateway.ingest.message import Message
 from device_gateway.ingest.quarantine import Misfit
 from device_gateway.settings import Settings
 from device_gateway.transports.mqtt.consumer import Consumer
+from device_gateway.transports.mqtt.inlet import Inlet
 
 IDLE_S = 0.2  # how soon an idle worker notices that it shall stop
-RETRY_FIRST_S, RETRY_MAX_S = 0.1, 5.0  # pauses while the database is away, doubling
-LEASE_EVERY_S = 2.0  # how often a spare worker looks for a free slot
+RETRY_FIRST_S, RETRY_MAX_S = 0.1, 2.0  # pauses while the database is away, doubling
+AWAY_S = 15.0  # after this the sessions end, so that another worker, whom the database answers, can have them
+LEASE_EVERY_S = 2.0  # how often slots are shared out anew, and how soon an idle worker notices a lost database
 REPORT_EVERY_S = 60.0  # one log line of counts
 DRAIN_S = 5.0  # time to write out acknowledgements when stopping
 
 log = structlog.get_logger(__name__)
-
-
-class LeaseLost(Exception):
-    """Another worker has the slot now."""
 
 
 class Worker:
@@ -44,136 +43,175 @@ class Worker:
         self._settings = settings
         self._stop = stop
         self._on_ready = on_ready
+        self._announced = False
+        self._inlet = Inlet(settings.ingest_window)
+        self._sessions: dict[int, Consumer] = {}
         self._connection: Connection[Row] | None = None
+        self._leases: slots.Leases | None = None
         self._writer: BatchWriter | None = None
-        self._slot = 0
         self._counts: Counter[str] = Counter()
         self._reported = time.monotonic()
 
     def run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self._lease()
-                if not self._stop.is_set():
-                    self._consume()
-            except LeaseLost:
-                log.warning("slot taken by another worker", slot=self._slot)
-            finally:
-                if self._connection:
-                    self._connection.close()
-
-    def _lease(self) -> None:
-        """Connect and lease a slot; as long as it takes."""
-        while not self._stop.is_set():
-            connection = self._connect()
-            if connection is None:
-                return
-            slot = slots.lease(connection, self._settings.ingest_slots)
-            if slot is not None:
-                self._slot = slot
-                self._use(connection)
-                log.info("slot leased", slot=slot, of=self._settings.ingest_slots)
-                return
-            connection.close()
-            self._stop.wait(LEASE_EVERY_S)
-
-    def _consume(self) -> None:
+        """Returns once `stop` is set and what was taken from the broker by then is committed and acknowledged."""
         settings = self._settings
-        consumer = Consumer(
-            settings.required("mqtt_url"),
-            slots.client_id(self._slot),
-            sent_filters(slots.shards(self._slot, settings.ingest_slots)),
-            settings.ingest_window,
-            settings.mqtt_ca,
-        )
-        consumer.start()
-        announced = False
         gc.freeze()  # what start-up made lives on: the collector need not look at it again
+        share_at = 0.0
         try:
             while not self._stop.is_set():
-                if not announced and consumer.ready.is_set():
-                    announced = True
-                    self._on_ready()
-                messages = consumer.take(settings.ingest_batch_rows, IDLE_S, settings.ingest_batch_ms / 1000)
-                if messages:
-                    self._settle(consumer, messages)
+                if time.monotonic() >= share_at:
+                    self._share_slots()
+                    share_at = time.monotonic() + LEASE_EVERY_S
+                self._announce()
+                if messages := self._inlet.take(settings.ingest_batch_rows, IDLE_S, settings.ingest_batch_ms / 1000):
+                    self._settle(messages)
                 self._report()
+            self._drain()
         finally:
-            consumer.flush(DRAIN_S)
-            consumer.stop()
+            self._end_sessions()
+            if self._connection:
+                self._connection.close()
 
-    def _settle(self, consumer: Consumer, messages: Sequence[Message]) -> None:
-        """Commit, answer, acknowledge. Returns early only when the worker stops: then nothing is acknowledged."""
+    def _announce(self) -> None:
+        """Once, when all sessions of this worker are subscribed."""
+        for session in self._sessions.values():
+            session.keep_subscribed()
+        if not self._announced and self._sessions and all(s.ready.is_set() for s in self._sessions.values()):
+            self._announced = True
+            self._on_ready()
+
+    def _share_slots(self) -> None:
+        """Hold this worker's share of the slots, and a session for each of them."""
+        if self._leases is None and not self._reconnect():
+            return
+        leases = self._leases
+        assert leases is not None  # noqa: S101  # a connection comes with its leases
+        try:
+            share = leases.share()
+            for slot in sorted(leases.held)[share:]:
+                self._end_session(slot)
+                leases.give(slot)
+            leases.take_share()
+        except psycopg.OperationalError:
+            self._reconnect()
+            return
+        for slot in leases.held - self._sessions.keys():
+            self._begin_session(slot)
+
+    def _begin_session(self, slot: int) -> None:
+        settings = self._settings
+        log.info("slot leased", slot=slot, of=settings.ingest_slots)
+        filters = sent_filters(slots.shards(slot, settings.ingest_slots))
+        session = Consumer(
+            settings.required("mqtt_url"), slots.client_id(slot), filters, self._inlet, slot=slot, ca=settings.mqtt_ca
+        )
+        self._sessions[slot] = session
+        session.start()
+
+    def _end_session(self, slot: int) -> None:
+        if session := self._sessions.pop(slot, None):
+            log.info("slot given back", slot=slot)
+            session.flush(DRAIN_S)
+            session.stop()
+
+    def _end_sessions(self) -> None:
+        for slot in list(self._sessions):
+            self._end_session(slot)
+
+    def _drain(self) -> None:
+        """Settle what the network threads have handed over by now."""
+        taken = 0
+        while taken < self._settings.ingest_window:
+            messages = self._inlet.take(self._settings.ingest_batch_rows, 0, 0)
+            if not messages:
+                return
+            self._settle(messages)
+            taken += len(messages)
+
+    def _settle(self, messages: Sequence[Message]) -> None:
+        """Commit, answer, acknowledge. Nothing is acknowledged when the worker stops or gives up its sessions first."""
         pause = RETRY_FIRST_S
         while True:
             try:
                 results = self._commit(messages)
-            except psycopg.OperationalError as error:
-                log.warning("database away, batch kept", error=type(error).__name__, messages=len(messages))
-                if self._stop.wait(pause):
-                    return
-                pause = min(pause * 2, RETRY_MAX_S)
-                self._reconnect()
+            except psycopg.Error as error:
+                log.warning("batch kept to be tried again", error=type(error).__name__, messages=len(messages))
             else:
                 break
+            if self._stop.wait(pause) or not self._reconnect():
+                return
+            pause = min(pause * 2, RETRY_MAX_S)
         for result in results:
             for answer in result.answers:
-                consumer.publish(answer.topic, answer.payload)
+                self._publish(answer.topic, answer.payload)
             self._counts.update(result.outcomes)
-        consumer.acknowledge(messages)
+        for slot, session in self._sessions.items():
+            session.acknowledge(message for message in messages if message.slot == slot)
         self._counts["messages"] += len(messages)
 
+    def _publish(self, topic: str, payload: bytes) -> None:
+        for session in self._sessions.values():  # any of them may publish to any device
+            session.publish(topic, payload)
+            return
+
     def _commit(self, messages: Sequence[Message]) -> list[Result]:
-        """Commit `messages` together; when something in them breaks the batch, halve it until the culprit is alone."""
-        assert self._writer is not None  # noqa: S101  # a leased worker has one
+        """Commit `messages` together; when something in them breaks the batch, halve it until the culprit is alone.
+
+        Raises psycopg.Error when it is worth another try.
+        """
+        if self._connection is None or self._writer is None:
+            raise psycopg.OperationalError
         try:
             return [self._writer.commit(messages)]
-        except psycopg.OperationalError:
-            raise
         except Exception as error:
-            if len(messages) > 1:
-                half = len(messages) // 2
-                return self._commit(messages[:half]) + self._commit(messages[half:])
-            # The text of a database error may quote a value: its class is all that is logged.
-            log.error("a message broke its batch; it goes to quarantine", error=type(error).__name__)
-            return [self._isolate(messages[0], error)]
-
-    def _isolate(self, message: Message, error: Exception) -> Result:
-        assert self._connection is not None  # noqa: S101  # a leased worker has one
-        misfit = Misfit(message.topic, "", "", message.payload, "", f"broke ingestion: {type(error).__name__}")
+            if is_transient(error, self._connection):
+                raise
+            problem = type(error).__name__  # the text of a database error may quote a value
+        if len(messages) > 1:
+            half = len(messages) // 2
+            return self._commit(messages[:half]) + self._commit(messages[half:])
+        log.error("a message broke its batch; it goes to quarantine", error=problem)
+        misfit = Misfit(messages[0].topic, "", "", messages[0].payload, "", f"broke ingestion: {problem}")
         with self._connection.transaction():
             quarantine.keep(self._connection, [misfit], self._settings.quarantine_days)
-        return Result([], Counter(quarantined=1))
+        return [Result([], Counter(quarantined=1))]
 
-    def _connect(self) -> Connection[Row] | None:
+    def _reconnect(self) -> bool:
+        """A connection that works, with the slots that this worker still has; sessions of the others end.
+
+        False when the worker stops, or when the database is away for so long that all sessions were ended.
+        """
         pause = RETRY_FIRST_S
+        deadline = time.monotonic() + AWAY_S
         while not self._stop.is_set():
             try:
-                return connect(self._settings.ingest_url, "gateway_ingest")
+                self._connect()
             except psycopg.OperationalError as error:
                 log.warning("database does not answer", error=type(error).__name__)
+                if time.monotonic() >= deadline:
+                    self._end_sessions()
+                    return False
                 self._stop.wait(pause)
                 pause = min(pause * 2, RETRY_MAX_S)
-        return None
+            else:
+                return True
+        return False
 
-    def _reconnect(self) -> None:
-        """A new connection that holds the same slot. Raises LeaseLost."""
+    def _connect(self) -> None:
+        if self._connection and not (self._connection.closed or self._connection.broken):
+            return  # it was a deadlock or the like: the connection is sound
         if self._connection:
             self._connection.close()
-        connection = self._connect()
-        if connection is None:
-            return
-        if not slots.renew(connection, self._slot):
-            connection.close()
-            raise LeaseLost
-        self._use(connection)
-
-    def _use(self, connection: Connection[Row]) -> None:
-        self._connection = connection
+        self._connection = connection = connect(self._settings.ingest_url, "gateway_ingest")
+        self._leases = slots.Leases(connection, self._settings.ingest_slots)
         self._writer = BatchWriter(connection, self._settings.quarantine_days)
+        for slot in list(self._sessions):
+            if not self._leases.take(slot):
+                log.warning("slot taken by another worker", slot=slot)
+                self._end_session(slot)
 
     def _report(self) -> None:
         if self._counts and time.monotonic() - self._reported >= REPORT_EVERY_S:
-            log.info("ingested", slot=self._slot, **self._counts)
+            log.info("ingested", **self._counts)
             self._counts.clear()
             self._reported = time.monotonic()

@@ -55,7 +55,7 @@ GRANT SELECT, INSERT ON gateway.claim_code TO gateway_app;
 -- or from the end of the last holding if that is later. Returns no row for a bad code; raises 23P01 when someone holds it.
 CREATE FUNCTION gateway.claim_redeem(p_hash bytea, p_model text, p_kind text, p_parent uuid, p_hardware_id text, p_credential text)
   RETURNS TABLE (device_id uuid, space_id uuid)
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = gateway, public, pg_temp AS $$
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = gateway, pg_temp AS $$
 DECLARE
   code claim_code;
   found_id uuid;
@@ -84,7 +84,7 @@ END $$;
 -- Ends the holding, and what the device could sign in with; its history stays. The way through a hub or edge stays too:
 -- what they still hold from the time of the holding must arrive. Returns whether there was a holding.
 CREATE FUNCTION gateway.device_release(p_device uuid) RETURNS boolean
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = gateway, public, pg_temp AS $$
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = gateway, pg_temp AS $$
 DECLARE released boolean;
 BEGIN
   UPDATE device_holding h SET during = tstzrange(lower(h.during), greatest(now(), lower(h.during) + interval '1 microsecond'))

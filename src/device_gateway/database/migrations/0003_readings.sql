@@ -46,9 +46,16 @@ CREATE TABLE gateway.reading_version (
   replaced_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (series, time, seq, version));
 
+-- Content equal to any past version changes nothing: a late redelivery does not undo a correction. This is asked here, and
+-- not in the statement that updates: a trigger sees what was committed while the statement waited for the row.
 CREATE FUNCTION gateway.reading_keep_version() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = gateway, pg_temp AS $$
 BEGIN
+  IF EXISTS (SELECT FROM reading_version v WHERE v.series = NEW.series AND v.time = NEW.time AND v.seq = NEW.seq
+      AND (v.value, v.value2, v.value3, v.decimals, v.flags, v.context)
+        IS NOT DISTINCT FROM (NEW.value, NEW.value2, NEW.value3, NEW.decimals, NEW.flags, NEW.context)) THEN
+    RETURN NULL;
+  END IF;
   INSERT INTO reading_version (series, time, seq, version, value, value2, value3, decimals, offset_min, flags, context)
     VALUES (OLD.series, OLD.time, OLD.seq, OLD.version, OLD.value, OLD.value2, OLD.value3, OLD.decimals, OLD.offset_min, OLD.flags, OLD.context);
   RETURN NEW;
@@ -56,23 +63,28 @@ END $$;
 CREATE TRIGGER keep_version BEFORE UPDATE ON gateway.reading FOR EACH ROW EXECUTE FUNCTION gateway.reading_keep_version();
 
 -- Native partitions are months of UTC; this makes the ones that the given times need, and does nothing on a hypertable.
+-- A month is made apart and then attached: that locks out neither readers nor writers of the others, CREATE … PARTITION OF would.
 CREATE FUNCTION gateway.ensure_partition(p_times timestamptz[]) RETURNS void
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = gateway, pg_temp SET timezone = 'UTC' AS $$
-DECLARE month timestamptz;
+DECLARE
+  month timestamptz;
+  name text;
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_partitioned_table WHERE partrelid = 'gateway.reading'::regclass) THEN RETURN; END IF;
   FOR month IN SELECT DISTINCT date_trunc('month', t) FROM unnest(p_times) t ORDER BY 1 LOOP
-    IF to_regclass('gateway.' || to_char(month, '"reading_"YYYYMM')) IS NULL THEN
-      PERFORM pg_advisory_xact_lock(hashtext('gateway.reading'), hashtext(to_char(month, 'YYYYMM')));
-      EXECUTE format('CREATE TABLE IF NOT EXISTS gateway.%I PARTITION OF gateway.reading FOR VALUES FROM (%L) TO (%L)',
-        to_char(month, '"reading_"YYYYMM'), month, month + interval '1 month');
-    END IF;
+    name := to_char(month, '"reading_"YYYYMM');
+    CONTINUE WHEN to_regclass('gateway.' || name) IS NOT NULL;
+    PERFORM pg_advisory_xact_lock(hashtext('gateway.reading'), hashtext(name));
+    CONTINUE WHEN to_regclass('gateway.' || name) IS NOT NULL;  -- somebody else made it while we waited
+    EXECUTE format('CREATE TABLE gateway.%I (LIKE gateway.reading INCLUDING DEFAULTS)', name);
+    EXECUTE format('ALTER TABLE gateway.reading ATTACH PARTITION gateway.%I FOR VALUES FROM (%L) TO (%L)',
+      name, month, month + interval '1 month');
   END LOOP;
 END $$;
 
 -- Tells stored, duplicate and corrected apart in one statement. Identities are unique within a call and come sorted.
 -- Returns a row with version 1 for stored, a higher version for corrected, none for a duplicate; content equal to any
--- past version is a duplicate too, so a late redelivery does not undo a correction.
+-- past version is a duplicate too: the trigger keep_version sees to it.
 CREATE FUNCTION gateway.reading_put(p_series int4[], p_time timestamptz[], p_seq int8[], p_value float8[], p_value2 float8[],
     p_value3 float8[], p_decimals int2[], p_offset_min int2[], p_flags int2[], p_context text[])
   RETURNS TABLE (series int4, "time" timestamptz, seq int8, version int2)
@@ -86,9 +98,6 @@ CREATE FUNCTION gateway.reading_put(p_series int4[], p_time timestamptz[], p_seq
       version = r.version + 1
     WHERE (r.value, r.value2, r.value3, r.decimals, r.flags, r.context)
         IS DISTINCT FROM (excluded.value, excluded.value2, excluded.value3, excluded.decimals, excluded.flags, excluded.context)
-      AND NOT EXISTS (SELECT FROM reading_version v WHERE v.series = r.series AND v.time = r.time AND v.seq = r.seq
-        AND (v.value, v.value2, v.value3, v.decimals, v.flags, v.context)
-          IS NOT DISTINCT FROM (excluded.value, excluded.value2, excluded.value3, excluded.decimals, excluded.flags, excluded.context))
   RETURNING r.series, r.time, r.seq, r.version $$;
 GRANT EXECUTE ON FUNCTION gateway.ensure_partition, gateway.reading_put TO gateway_ingest;
 
@@ -101,18 +110,19 @@ CREATE VIEW gateway.reading_version_scoped WITH (security_barrier) AS
   WHERE v.series = ANY (ARRAY(SELECT s.id FROM gateway.series s WHERE s.space_id = gateway.app_space()));
 GRANT SELECT ON gateway.reading_scoped, gateway.reading_version_scoped TO gateway_app;
 
--- Readings that nobody held the device for: "is this you?". Kept under the device, in no space.
+-- Readings that nobody held the device for: "is this you?". Kept under the device, in no space. Other content under the
+-- same identity is a further version; all are kept, in the order in which they came.
 CREATE TABLE gateway.reading_inbox (
   device_id uuid NOT NULL REFERENCES gateway.device,
-  metric text NOT NULL, time timestamptz NOT NULL, seq int8 NOT NULL,
+  metric text NOT NULL, time timestamptz NOT NULL, seq int8 NOT NULL, version int2 NOT NULL,
   value float8 NOT NULL, value2 float8, value3 float8, decimals int2 NOT NULL, offset_min int2, flags int2 NOT NULL, context jsonb,
   received_at timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (device_id, metric, time, seq));
+  PRIMARY KEY (device_id, metric, time, seq, version));
 GRANT SELECT, INSERT, DELETE ON gateway.reading_inbox TO gateway_ingest;
 -- How many wait for the holder of a device; no value, no exact time: they may be somebody else's.
 CREATE FUNCTION gateway.inbox_count(p_device uuid) RETURNS bigint
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = gateway, pg_temp
-  AS $$ SELECT count(*) FROM reading_inbox i WHERE i.device_id = p_device
+  AS $$ SELECT count(*) FROM reading_inbox i WHERE i.device_id = p_device AND i.version = 1
           AND EXISTS (SELECT FROM device_holding h WHERE h.device_id = p_device AND h.space_id = app_space() AND upper_inf(h.during)) $$;
 GRANT EXECUTE ON FUNCTION gateway.inbox_count TO gateway_app;
 
@@ -120,12 +130,12 @@ GRANT EXECUTE ON FUNCTION gateway.inbox_count TO gateway_app;
 CREATE TABLE gateway.quarantine (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   topic text NOT NULL, sender text NOT NULL, dialect text NOT NULL,
-  payload bytea NOT NULL, payload_sha256 bytea NOT NULL,
+  payload bytea NOT NULL,
+  digest bytea NOT NULL UNIQUE,                       -- SHA-256 of topic and payload: an index has no room for a long topic
   pointer text NOT NULL, reason text NOT NULL,
   seen int NOT NULL DEFAULT 1,
   first_at timestamptz NOT NULL DEFAULT now(), last_at timestamptz NOT NULL DEFAULT now(),
   expires_at timestamptz NOT NULL,
-  replayed_at timestamptz, replay_result text,
-  UNIQUE (topic, payload_sha256));
+  replayed_at timestamptz, replay_result text);
 CREATE INDEX ON gateway.quarantine (expires_at);
 GRANT SELECT, INSERT, UPDATE, DELETE ON gateway.quarantine TO gateway_ingest;
