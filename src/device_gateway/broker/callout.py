@@ -106,6 +106,7 @@ async def run_callout(settings: Settings, pool: AsyncPool, ready: asyncio.Event 
     finally:
         for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await connection.close()
 
 
