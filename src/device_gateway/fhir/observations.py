@@ -67,13 +67,6 @@ async def search(asking: Asking, given: SearchInput) -> Answer:
     else:
         rows, total = await _page(asking, request, series, stretches, position)
     page = rows[: request.count]
-    await _journal(
-        asking,
-        EventName.APP_SEARCHED_OBSERVATIONS,
-        decision,
-        quantity=total if request.count_only and total is not None else len(page),
-        metrics={item.metric.key for item in series.values()} if visible else metrics,
-    )
     writers = {key: ObservationWriter(item, asking.base_url, asking.patient_id) for key, item in series.items()}
     entries = [writers[row.series].entry(row) for row in page]
     if INCLUDE_DEVICE in request.includes:
@@ -87,6 +80,14 @@ async def search(asking: Asking, given: SearchInput) -> Answer:
         next_link=request.link(url, writers[page[-1].series].id_of(page[-1])) if more else None,
         total=total,
         entries=entries,
+    )
+    # Last, for the row locks the journal of the space until the transaction ends.
+    await _journal(
+        asking,
+        EventName.APP_SEARCHED_OBSERVATIONS,
+        decision,
+        quantity=total if request.count_only and total is not None else len(page),
+        metrics={item.metric.key for item in series.values()} if visible else metrics,
     )
     return Answer(body)
 

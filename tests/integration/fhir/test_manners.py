@@ -164,3 +164,44 @@ async def test_a_defect_of_ours_shows_nothing_of_the_inside(world, owner_url):
     assert issue(response) == {
         "severity": "error", "code": "exception", "diagnostics": "Something went wrong on our side.",
     }  # fmt: skip
+
+
+async def test_when_the_database_is_away_clients_are_told_to_come_back(world):
+    ana = await world.session("weight")
+    await world.host.pool.close()
+    response = await ana.get("Observation")
+    assert response.status_code == 503
+    assert response.headers["retry-after"]
+    assert issue(response)["code"] == "transient"
+
+
+HOSTILE = [
+    "", "%00", "%C3%A9", "%25", "|", "%5C", "x" * 5000, "*", "'", "0", "-1", "9" * 30, "1e5", "9999-12-31", "0001",
+    "lt0001-01-01T00:00%2B14:00", "gt9999-12-31T23:59-14:00", "ap9999", "r." + "a" * 52, "r." + "7" * 51 + "q",
+    "d.00000000-0000-0000-0000-000000000000", "urn:uuid:x", "Patient/../x",
+]  # fmt: skip
+
+
+async def test_no_value_of_any_parameter_is_an_error_of_ours(world):
+    ana = await world.session("everything")
+    ana.space.put("body-weight", "72.40", AT, device=ana.space.device())
+    names = [
+        "_id",
+        "code",
+        "category",
+        "date",
+        "device",
+        "patient",
+        "subject",
+        "_count",
+        "_sort",
+        "_page",
+        "_include",
+        "x",
+    ]
+    for value in HOSTILE:
+        paths = [f"{kind}?{name}={value}" for name in names for kind in ("Observation", "Device")]
+        for path in [*paths, f"Observation/{value}", f"Device/{value}"]:
+            response = await ana.get(path)
+            assert response.status_code < 500, path
+            assert response.json()["resourceType"] in {"Bundle", "OperationOutcome"}
