@@ -1,8 +1,8 @@
 """The write path against the fastest way PostgreSQL takes rows: a binary COPY of ready-made rows into the same table.
 
-Ours is measured from payload bytes in to COMMIT with outcome messages out: decoding, looking up devices and holdings,
-units, plausibility, placing, COPY, activity, outcomes. Rounds of ours and of the limit alternate, and the median ratio of
-neighbouring rounds is reported: what else runs on the machine strikes both.
+Ours is measured from payload bytes in to COMMIT with outcomes out: decoding, looking up devices and holdings,
+units, plausibility, placing, COPY, activity, outcomes. Rounds of ours and of the limit alternate, and the median ratio
+of neighbouring rounds is reported: what else runs on the machine strikes both.
 """
 
 import gc
@@ -46,11 +46,11 @@ def run() -> list[Figure]:
             migrate(server.url("gateway_owner"))
             with connect(server.url("gateway_owner"), "gateway_owner") as owner:
                 devices = [_device(owner) for _ in range(DEVICES)]
-            with connect(server.url("gateway_ingest"), "gateway_ingest") as ours:
-                with connect(server.url("gateway_ingest"), "gateway_ingest") as limit:
-                    gc.freeze()
-                    figures = [_fresh(ours, limit, devices, size) for size in ROUNDS]
-                    return [*figures, _replay(ours, limit, devices)]
+            url = server.url("gateway_ingest")
+            with connect(url, "gateway_ingest") as ours, connect(url, "gateway_ingest") as limit:
+                gc.freeze()
+                figures = [_fresh(ours, limit, devices, size) for size in ROUNDS]
+                return [*figures, _replay(ours, limit, devices)]
         finally:
             server.stop()
 
