@@ -1,7 +1,7 @@
 """Xiaomi scales heard by OpenMQTTGateway or Theengs Gateway, key ``theengs``: JSON of topic ``…/BTtoMQTT/{MAC}``.
 
 Fields of the JSON, and where weight and impedance stand in ``servicedata``: theengs/decoder,
-``src/devices/XMTZC04HM_json.h`` and ``XMTZC05HM_json.h``. That decoder does not read the date. Its place is inferred: no
+``src/devices/XMTZC04HM_json.h`` and ``XMTZC05HM_json.h``. That decoder skips the date, whose place is inferred: no
 other gives dates of this century in the advertisements of the decoder's own tests (``tests/BLE/test_ble.cpp``).
 
 **When was it weighed?** The decoded JSON does not say, and a scale repeats its last weighing in its advertisements for
