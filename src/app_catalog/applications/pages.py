@@ -18,7 +18,8 @@ from app_catalog.page import id_in_path, posted, see_other, signed_in
 from app_catalog.vendors.vendor import register_vendor, vendors_of
 from app_catalog.wiring import Connection, Person, Row, Wiring
 
-APPLICATIONS_OF_VENDORS = """SELECT v.id, v.app_id, v.name, v.state, v.submitted_at, v.decided_at, v.reason
+APPLICATIONS_OF_VENDORS = """SELECT v.id, v.app_id, v.name, v.state, v.reason,
+    v.submitted_at AT TIME ZONE 'UTC' AS submitted_at, v.decided_at AT TIME ZONE 'UTC' AS decided_at
   FROM catalogue.application v JOIN catalogue.app a ON a.id = v.app_id
   WHERE a.vendor_id = ANY(%s) ORDER BY v.submitted_at DESC, v.id"""
 

@@ -109,4 +109,7 @@ async def submit_application(
 
 
 def _normal(scope: str) -> str:
-    return str(Scopes(normal_form(parse(scope).resources)))
+    """Without what another scope includes, in the order of the vendor, which is also that of the consent page."""
+    resources = parse(scope).resources
+    kept = set(normal_form(resources))
+    return str(Scopes(tuple(scope for scope in resources if scope in kept)))

@@ -5,9 +5,10 @@ Authlib takes two methods in one request, and lets a malformed Basic header fall
 
 import base64
 import binascii
-from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
+
+from starlette.datastructures import Headers
 
 from app_catalog.form import Fields
 from app_catalog.oauth.failure import Refused
@@ -18,7 +19,7 @@ class Presented:
     """A request to a JSON endpoint: its form fields and its headers."""
 
     fields: Fields
-    headers: Mapping[str, str]
+    headers: Headers
 
     @property
     def basic(self) -> tuple[str, str] | None:
@@ -53,8 +54,9 @@ def nothing_is_repeated(presented: Presented) -> None:
 
 def authorization_is_understood(presented: Presented) -> None:
     """Any other header was meant to authenticate as well: ignoring it would be answering someone else."""
-    header = presented.headers.get("authorization")
-    if header is not None and presented.basic is None and presented.bearer is None:
+    if len(presented.headers.getlist("authorization")) > 1:
+        raise Refused("invalid_request", "There is more than one Authorization header.")
+    if presented.headers.get("authorization") is not None and presented.basic is None and presented.bearer is None:
         raise Refused("invalid_client", "The scheme of the Authorization header is not supported.")
 
 

@@ -19,10 +19,10 @@ from app_catalog.review.decision import (
 from app_catalog.wiring import Wiring
 
 HOME = "/catalogue/review"
-WAITING = """SELECT v.id, v.name, n.name AS vendor_name, v.submitted_at
+WAITING = """SELECT v.id, v.name, n.name AS vendor_name, v.submitted_at AT TIME ZONE 'UTC' AS submitted_at
   FROM catalogue.application v JOIN catalogue.app a ON a.id = v.app_id JOIN catalogue.vendor n ON n.id = a.vendor_id
   WHERE v.state = 'submitted' ORDER BY v.submitted_at, v.id"""
-STEPS = """SELECT step, from_status, to_status, actor_name, reason, at FROM catalogue.app_step
+STEPS = """SELECT step, from_status, to_status, actor_name, reason, at AT TIME ZONE 'UTC' AS at FROM catalogue.app_step
   WHERE app_id = %s ORDER BY id"""
 APPLICATION = "SELECT app_id, state FROM catalogue.application WHERE id = %s"
 IN_SERVICE = tuple(status for status in Status if status is not Status.CANDIDATE)
