@@ -1,17 +1,38 @@
-"""``device-gateway simulate …``: devices, a radio and apps, each startable alone."""
+"""``device-gateway simulate …``: devices, a radio and apps, each startable alone.
 
-from typing import Annotated
+A simulator's module is imported when it is called: the parts of the others cost a second.
+"""
+
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from device_simulators.apps.command import app_agenda, app_teleconsultation
-from device_simulators.ble.command import ble_glucose
-from device_simulators.mqtt.scale import mqtt_scale
+SIMULATORS = {
+    "radio": "device_simulators.cli:radio",
+    "ble-glucose": "device_simulators.ble.command:ble_glucose",
+    "mqtt-scale": "device_simulators.mqtt.scale:mqtt_scale",
+    "app-agenda": "device_simulators.apps.command:app_agenda",
+    "app-teleconsultation": "device_simulators.apps.command:app_teleconsultation",
+}
 
-app = typer.Typer(no_args_is_help=True, help="Simulated devices, a virtual radio, and sample apps.")
+
+class Simulators(TyperGroup):
+    """Knows them by name. Any: typer's classes of contexts and commands have no public name."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # typer's signature
+        return list(SIMULATORS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  # typer's signature
+        if cmd_name not in SIMULATORS:
+            return None
+        module, _, function = SIMULATORS[cmd_name].partition(":")
+        alone = typer.Typer(add_completion=False)
+        alone.command(cmd_name)(getattr(import_module(module), function))
+        return typer.main.get_command(alone)
 
 
-@app.command()
 def radio(spec: Annotated[str, typer.Argument(help="Where devices join it: unix:PATH or tcp:HOST:PORT.")]) -> None:
     """A virtual Bluetooth LE radio, which simulated devices and the gateway join."""
     from device_simulators.radio.air import serve
@@ -19,7 +40,9 @@ def radio(spec: Annotated[str, typer.Argument(help="Where devices join it: unix:
     serve(spec)
 
 
-app.command("ble-glucose")(ble_glucose)
-app.command("mqtt-scale")(mqtt_scale)
-app.command("app-agenda")(app_agenda)
-app.command("app-teleconsultation")(app_teleconsultation)
+app = typer.Typer(cls=Simulators, no_args_is_help=True)
+
+
+@app.callback()
+def simulate() -> None:
+    """Simulated devices, a virtual radio, and sample apps."""

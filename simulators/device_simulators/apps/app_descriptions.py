@@ -5,12 +5,18 @@ from dataclasses import dataclass
 from device_simulators.apps.measures import BLOOD_GLUCOSE, BLOOD_PRESSURE, WEIGHT, Measure, Texts
 
 HOST = "127.0.0.1"  # of the sample apps; the literal address, as RFC 8252 §8.3 asks, not ``localhost``
+DEVICE_SCOPE = "patient/Device.rs"
 CALLBACK_PATH = "/callback"
 
 
 @dataclass(frozen=True)
 class PurposeDescription:
-    """Why the app reads something. `wording` is what the patient is asked; `retention_days` how long it is kept."""
+    """Why the app reads something.
+
+    wording         what the patient is asked
+    retention_days  how long what is read is kept
+    devices         whether the devices that measured are read as well
+    """
 
     key: str
     name: Texts
@@ -18,11 +24,12 @@ class PurposeDescription:
     required: bool
     retention_days: int
     measures: tuple[Measure, ...]
+    devices: bool = False
     write_scope: str = ""  # neither app writes
 
     @property
     def read_scope(self) -> str:
-        return " ".join(measure.read_scope for measure in self.measures)
+        return " ".join([*(measure.read_scope for measure in self.measures), *([DEVICE_SCOPE] if self.devices else [])])
 
 
 @dataclass(frozen=True)
@@ -50,9 +57,15 @@ class AppDescription:
         return tuple({measure.code: measure for purpose in self.purposes for measure in purpose.measures}.values())
 
     @property
+    def devices(self) -> bool:
+        """Whether the app may know what measured."""
+        return any(purpose.devices for purpose in self.purposes)
+
+    @property
     def scope(self) -> str:
-        """What the app asks for: one patient, also while the patient is away, and its measures."""
-        return " ".join(["launch/patient", "offline_access", *(measure.read_scope for measure in self.measures)])
+        """What the app asks for: one patient, also while the patient is away, and what its purposes read."""
+        read = [scope for purpose in self.purposes for scope in purpose.read_scope.split()]
+        return " ".join(["launch/patient", "offline_access", *dict.fromkeys(read)])
 
 
 def own_url(port: int) -> str:
@@ -98,14 +111,15 @@ TELECONSULTATION = AppDescription(
             key="follow-glucose",
             name={"fr": "Suivi de la glycémie", "en": "Follow your blood glucose"},
             wording={
-                "fr": "Pendant l'appel, le médecin voit votre glycémie des 30 derniers jours. Elle est conservée 30 "
-                "jours avec le compte rendu.",
-                "en": "During the call, the doctor sees your blood glucose of the last 30 days. It is kept for 30 days "
-                "with the report.",
+                "fr": "Pendant l'appel, le médecin voit votre glycémie des 30 derniers jours et le type d'appareil qui "
+                "l'a mesurée. Elle est conservée 30 jours avec le compte rendu.",
+                "en": "During the call, the doctor sees your blood glucose of the last 30 days and the type of device "
+                "that measured it. It is kept for 30 days with the report.",
             },
             required=True,
             retention_days=30,
             measures=(BLOOD_GLUCOSE,),
+            devices=True,
         ),
         PurposeDescription(
             key="follow-weight",

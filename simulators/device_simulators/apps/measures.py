@@ -11,10 +11,15 @@ Texts = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Measure:
-    """One thing that is measured. `code` is its LOINC code in Observation.code."""
+    """One thing that is measured.
+
+    code  LOINC code in Observation.code
+    slow  it changes over weeks, so that a month is told by its change; else by its mean
+    """
 
     code: str
     names: Texts
+    slow: bool = False
 
     @property
     def token(self) -> str:
@@ -27,6 +32,6 @@ class Measure:
         return f"patient/Observation.rs?code={self.token}"
 
 
-WEIGHT = Measure("29463-7", {"fr": "Poids", "en": "Weight"})
+WEIGHT = Measure("29463-7", {"fr": "Poids", "en": "Weight"}, slow=True)
 BLOOD_PRESSURE = Measure("85354-9", {"fr": "Tension artérielle", "en": "Blood pressure"})
 BLOOD_GLUCOSE = Measure("2345-7", {"fr": "Glycémie", "en": "Blood glucose"})

@@ -27,12 +27,13 @@ class Value:
 
 @dataclass(frozen=True)
 class Observation:
-    """`at` has the patient's offset: it is the time that the patient's watch showed."""
+    """`at` has the patient's offset: it is the time that the patient's watch showed. `device`: where we may know it."""
 
     id: str
     measure: Measure
     at: datetime
     values: tuple[Value, ...]
+    device: str | None = None
 
 
 async def search(connection: Connection, measures: Sequence[Measure], since: date) -> list[Observation]:
@@ -47,6 +48,7 @@ async def search(connection: Connection, measures: Sequence[Measure], since: dat
         "code": ",".join(measure.token for measure in measures),
         "date": f"ge{since.isoformat()}",
         "_sort": "-date",
+        "_include": "Observation:device",
         "_count": str(PAGE_SIZE),
     }
     found: list[Observation] = []
@@ -68,19 +70,26 @@ def _next_page(bundle: Resource, base: str) -> str | None:
 
 
 def _matches(bundle: Resource, measures: Sequence[Measure]) -> Iterator[Observation]:
-    for entry in bundle.get("entry", ()):
-        resource = entry.get("resource", {})
-        if resource.get("resourceType") == "Observation" and resource.get("status") in SHOWN_STATUS:
-            for measure in measures:
-                if measure.code in _codes(resource) and (values := tuple(_values(resource))):
-                    at = datetime.fromisoformat(resource["effectiveDateTime"])
-                    yield Observation(resource["id"], measure, at, values)
+    resources = [entry.get("resource", {}) for entry in bundle.get("entry", ())]
+    devices = {f"Device/{each['id']}": _name(each) for each in resources if each.get("resourceType") == "Device"}
+    for resource in resources:
+        if resource.get("resourceType") != "Observation" or resource.get("status") not in SHOWN_STATUS:
+            continue
+        for measure in measures:
+            if measure.code in _codes(resource) and (values := tuple(_values(resource))):
+                at = datetime.fromisoformat(resource["effectiveDateTime"])
+                device = devices.get(resource.get("device", {}).get("reference"))
+                yield Observation(resource["id"], measure, at, values, device)
 
 
 def _values(resource: Resource) -> Iterator[Value]:
     for part in (resource, *resource.get("component", ())):
         if quantity := part.get("valueQuantity"):
             yield Value(Decimal(quantity["value"]), quantity.get("unit", ""), next(iter(_codes(part)), ""))
+
+
+def _name(device: Resource) -> str | None:
+    return next((str(name["name"]) for name in device.get("deviceName", ())), None)
 
 
 def _codes(part: Resource) -> list[str]:

@@ -28,15 +28,15 @@ class Summary:
 
     @property
     def means(self) -> tuple[Value, ...]:
-        """Mean of each value over the observations, with the digits of the latest one. Empty with fewer than two."""
-        if self.latest is None or len(self.observations) < 2:
+        """Mean of each value, with the digits of the latest one. Empty for a slow measure, or fewer than two."""
+        if self.latest is None or self.measure.slow or len(self.observations) < 2:
             return ()
         return tuple(self._mean(value) for value in self.latest.values)
 
     @property
     def change(self) -> Decimal | None:
-        """Latest minus oldest, for a measure with one value; None with fewer than two observations."""
-        if len(self.observations) < 2 or len(self.observations[0].values) != 1:
+        """Latest minus oldest value of a slow measure; None with fewer than two observations."""
+        if not self.measure.slow or len(self.observations) < 2:
             return None
         return self.observations[0].values[0].number - self.observations[-1].values[0].number
 

@@ -34,6 +34,7 @@ WORDS: Final[dict[str, Texts]] = {
     "measure": {"fr": "Mesure", "en": "Measurement"},
     "value": {"fr": "Valeur", "en": "Value"},
     "when": {"fr": "Date", "en": "Date"},
+    "device": {"fr": "Appareil", "en": "Device"},
     "mean": {"fr": "moyenne sur 30 jours", "en": "mean over 30 days"},
     "change": {"fr": "en 30 jours", "en": "in 30 days"},
     "count_one": {"fr": "1 mesure", "en": "1 measurement"},
