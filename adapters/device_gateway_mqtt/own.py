@@ -50,7 +50,7 @@ _BATTERY: Final = msgspec.json.Decoder(BatteryPercent)
 
 
 class OwnDialect:
-    """Devices, hubs and edges that were made for this gateway."""
+    """Devices that were made for this gateway, and its own edge."""
 
     transport: ClassVar[str] = "mqtt"
     key: ClassVar[str] = "own"
@@ -61,7 +61,6 @@ class OwnDialect:
         Model("dg-cgm", "device", "Continuous glucose monitor"),
         Model("dg-oximeter", "device", "Pulse oximeter"),
         Model("dg-thermometer", "device", "Thermometer"),
-        Model("dg-edge", "edge", "Home hub"),
     )
 
     def decode(self, subtopic: str, payload: bytes, received_at: datetime) -> Decoded | Rejected:  # noqa: ARG002

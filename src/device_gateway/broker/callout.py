@@ -30,6 +30,7 @@ REQUESTS = "$SYS.REQ.USER.AUTH"
 QUEUE_GROUP = "device-gateway-callout"
 RECONNECT_WAIT_S = 0.2
 GIVE_UP_S = AUTH_TIMEOUT_S - 0.5  # an answer after the broker's own time-out would be for nobody
+RESERVED_CLIENT_IDS = "dg-"  # ours begin so: ingestion, doctor
 CREDENTIAL = "SELECT credential, kind FROM gateway.device_credential(%s)"
 
 log = structlog.get_logger(__name__)
@@ -119,12 +120,29 @@ async def _decide(request: _Request, pool: AsyncPool) -> Permitted | Refused:
         device = UUID(name)
     except ValueError:
         return Refused("the user name is not the id of a device")
-    if request.client_info.mqtt_id != name:
-        return Refused("the client id is not the id of the device", device)  # else it could take over another's session
+    if _is_somebodys(request.client_info.mqtt_id, name):
+        return Refused("the client id is another one's", device)  # else it could take over a session
     row = await _credential(pool, device)
     if str(device) != name or row is None or not check_password(request.connect_opts.password, row.credential):
         return Refused("unknown device or wrong password", device)
     return Permitted(device, row.kind)
+
+
+def _is_somebodys(client_id: str, name: str) -> bool:
+    """Whether a client id is, or may be, one under which a session is kept that is not of device `name`.
+
+    Its own id keeps the device's session. Any other that looks like no id of ours is for products and tools whose client
+    id cannot be chosen.
+    """
+    if client_id == name:
+        return False
+    if client_id.startswith(RESERVED_CLIENT_IDS):
+        return True
+    try:
+        UUID(client_id)
+    except ValueError:
+        return False
+    return True
 
 
 async def _answer(message: Msg, pool: AsyncPool, signer: "_Signer") -> None:

@@ -12,7 +12,7 @@ from device_gateway.database.pool import Row
 from device_gateway.devices import guesses
 from device_gateway.devices.carrier import BadCarrierCredentials, carrier_of
 from device_gateway.devices.pairing import Paired, redeem
-from device_gateway.devices.topics import DEVICE_SENDS, RECEIVED, hub_topic, topic_of
+from device_gateway.devices.topics import DEVICE_SENDS, HUB_SENDS, RECEIVED, hub_topic, topic_of
 from device_gateway.errors import ClaimRefused, DeviceAlreadyClaimed, GatewayError
 from device_gateway.journal import Actor, Event, EventName, record
 from device_gateway.state import pool_of, settings_of
@@ -111,8 +111,10 @@ async def _body(request: Request) -> ClaimRequest:
 
 def _answer(paired: Paired, broker: str) -> dict[str, Any]:  # Any: a JSON object
     sender = paired.parent or paired.device
-    topics = {kind: topic_of(sender, kind) for kind in (*DEVICE_SENDS, *RECEIVED)}
-    if paired.known.model.kind == "hub":
+    hub = paired.known.model.kind == "hub"
+    sends = [kind for kind in HUB_SENDS if "#" not in kind] if hub else DEVICE_SENDS
+    topics = {kind: topic_of(sender, kind) for kind in (*sends, *RECEIVED)}
+    if hub:
         topics["base"] = hub_topic(sender, paired.known.dialect)
     parts = urlsplit(broker)
     return {

@@ -9,11 +9,14 @@ from types import FrameType
 import structlog
 
 from device_gateway.broker.callout import run_callout
-from device_gateway.database.pool import open_pool
+from device_gateway.database.pool import AsyncPool, open_pool
 from device_gateway.ingest.worker import Worker
 from device_gateway.settings import Settings
 
 CALLOUT_CONNECTIONS = 2  # a look-up takes less than a millisecond
+
+SESSIONS_EVERY_S = 0.5  # how often a worker looks whether the sessions of the others exist
+ESTABLISHED = "SELECT count(*) AS n FROM gateway.ingest_session WHERE slots = %s"
 
 log = structlog.get_logger(__name__)
 
@@ -21,8 +24,8 @@ log = structlog.get_logger(__name__)
 def run_ingest(settings: Settings, announce: Callable[[], None]) -> None:
     """Runs until SIGTERM or SIGINT; what was taken from the broker by then is committed and acknowledged.
 
-    announce  called once, when the ingest session is subscribed. Only then are devices of the embedded broker let in:
-              a message that no session waits for would be acknowledged by the broker and gone.
+    announce  called once, when the ingest session is subscribed and, with the embedded broker, devices are let in. They
+              are not before the sessions of all slots exist: what no session waits for is acknowledged and gone.
     """
     stop = threading.Event()
 
@@ -33,22 +36,28 @@ def run_ingest(settings: Settings, announce: Callable[[], None]) -> None:
     signal.signal(signal.SIGINT, on_signal)
 
     def on_ready() -> None:
-        if settings.nats_url:
-            threading.Thread(target=_answer_callouts, args=(settings, stop), name="callout", daemon=True).start()
-        announce()
+        if not settings.nats_url:
+            announce()
+            return
+        threading.Thread(target=_answer_callouts, args=(settings, stop, announce), name="callout", daemon=True).start()
 
     Worker(settings, stop, on_ready).run()
 
 
-def _answer_callouts(settings: Settings, stop: threading.Event) -> None:
+def _answer_callouts(settings: Settings, stop: threading.Event, announce: Callable[[], None]) -> None:
     async def answer() -> None:
         async with open_pool(settings.ingest_url, "gateway_ingest", size=CALLOUT_CONNECTIONS) as pool:
-            responder = asyncio.create_task(run_callout(settings, pool))
+            while not stop.is_set() and not await _all_established(pool, settings.ingest_slots):
+                await asyncio.sleep(SESSIONS_EVERY_S)
+            ready = asyncio.Event()
+            responder = asyncio.create_task(run_callout(settings, pool, ready))
+            announcing = asyncio.create_task(_announce(ready, announce))
             stopped = asyncio.create_task(asyncio.to_thread(stop.wait))
             await asyncio.wait((responder, stopped), return_when=asyncio.FIRST_COMPLETED)
             if responder.done():
                 responder.result()  # raises what ended it
-            responder.cancel()
+            for task in (responder, announcing):
+                task.cancel()
 
     try:
         asyncio.run(answer())
@@ -56,3 +65,14 @@ def _answer_callouts(settings: Settings, stop: threading.Event) -> None:
         log.error("callout ended: no device can connect until ingestion is restarted", error=type(error).__name__)
         stop.set()
         raise
+
+
+async def _all_established(pool: AsyncPool, slots: int) -> bool:
+    async with pool.connection() as connection:
+        [row] = await (await connection.execute(ESTABLISHED, (slots,))).fetchall()
+    return bool(row.n == slots)
+
+
+async def _announce(ready: asyncio.Event, announce: Callable[[], None]) -> None:
+    await ready.wait()
+    announce()

@@ -54,6 +54,13 @@ class Leases:
                 self.take(slot)
 
 
+def note_established(connection: Connection[Row], slot: int, slots: int) -> None:
+    """The session of `slot` exists at the broker, and stays there."""
+    connection.execute(
+        "INSERT INTO gateway.ingest_session (slots, slot) VALUES (%s, %s) ON CONFLICT DO NOTHING", (slots, slot)
+    )
+
+
 def client_id(slot: int) -> str:
     return f"dg-ingest-{slot}"
 

@@ -44,6 +44,7 @@ class Worker:
         self._stop = stop
         self._on_ready = on_ready
         self._announced = False
+        self._established: set[int] = set()
         self._inlet = Inlet(settings.ingest_window)
         self._sessions: dict[int, Consumer] = {}
         self._connection: Connection[Row] | None = None
@@ -73,12 +74,23 @@ class Worker:
                 self._connection.close()
 
     def _announce(self) -> None:
-        """Once, when all sessions of this worker are subscribed."""
-        for session in self._sessions.values():
+        """Note each session that is subscribed; and once, when all of this worker are, say so."""
+        for slot, session in self._sessions.items():
             session.keep_subscribed()
+            if session.ready.is_set() and slot not in self._established:
+                self._note_established(slot)
         if not self._announced and self._sessions and all(s.ready.is_set() for s in self._sessions.values()):
             self._announced = True
             self._on_ready()
+
+    def _note_established(self, slot: int) -> None:
+        if self._connection is None:
+            return
+        try:
+            slots.note_established(self._connection, slot, self._settings.ingest_slots)
+        except psycopg.OperationalError:
+            return  # the database is away: noted with a later look
+        self._established.add(slot)
 
     def _share_slots(self) -> None:
         """Hold this worker's share of the slots, and a session for each of them."""

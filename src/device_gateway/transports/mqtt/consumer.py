@@ -6,6 +6,7 @@ another message, so old tickets are dead.
 """
 
 import itertools
+import socket
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -107,7 +108,7 @@ class Consumer:
 
     def _on_connect(
         self,
-        _client: mqtt.Client,
+        client: mqtt.Client,
         _data: Any,
         _flags: mqtt.ConnectFlags,
         reason: ReasonCode,
@@ -117,6 +118,8 @@ class Consumer:
             log.warning("broker refused the ingest session", reason=str(reason))
             return
         self._forget_tickets()
+        if isinstance(connected := client.socket(), socket.socket):  # an outcome shall not wait for the next one
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._subscribe()
 
     def _on_subscribe(
