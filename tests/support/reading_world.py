@@ -1,6 +1,7 @@
 """A patient's space with series and readings, put there by the owner of the database."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,7 @@ class Space:
     id: UUID = field(default_factory=uuid4)
     zone: str = "Europe/Paris"
     source: UUID = field(default_factory=uuid4)  # whom readings without a device come from
+    _connection: psycopg.Connection[Any] | None = None
 
     def __post_init__(self) -> None:
         self._execute("INSERT INTO gateway.space (id, zone) VALUES (%s, %s)", self.id, self.zone)
@@ -48,7 +50,12 @@ class Space:
             self.id, metric, device, source,
         )  # fmt: skip
 
-    def put(
+    def put(self, metric: str, value: str | Mapping[str, str], at: str, **options: Any) -> str:
+        """Store one reading, as ingestion stores it; returns its id. Options as those of `_put`."""
+        with self._connected():
+            return self._put(metric, value, at, **options)
+
+    def _put(
         self,
         metric: str,
         value: str | Mapping[str, str],
@@ -62,7 +69,7 @@ class Space:
         offset_known: bool = True,
         version: int = 1,
     ) -> str:
-        """Store one reading, as ingestion stores it; returns its id. A version is replaced as a correction does it."""
+        """A later version replaces the one before, as a correction does it."""
         known = METRICS[metric]
         unit = unit or known.unit
         texts = [value] if isinstance(value, str) else [value.get(part.key) for part in known.components]
@@ -101,7 +108,8 @@ class Space:
             connection.execute(f"SELECT gateway.ensure_partition(ARRAY({stamps}))", (first, every, count - 1))
             connection.execute(
                 "INSERT INTO gateway.reading (series, time, value, decimals, offset_min, flags)"
-                " SELECT %s, %s::timestamptz + n * %s::interval, 80 + n %% 100, 0, 60, %s FROM generate_series(0, %s) n",
+                " SELECT %s, %s::timestamptz + n * %s::interval, 80 + n %% 100, 0, 60, %s"
+                " FROM generate_series(0, %s) n",
                 (key, first, every, UNIT_NUMBERS[METRICS[metric].unit], count - 1),
             )
             connection.execute("ANALYZE gateway.reading")
@@ -116,7 +124,20 @@ class Space:
         with psycopg.connect(self.owner_url, row_factory=psycopg.rows.namedtuple_row) as connection:
             return connection.execute(query, (self.id,)).fetchall()
 
-    def _execute(self, query: str, *parameters: Any) -> Any:
+    @contextmanager
+    def _connected(self) -> Iterator[psycopg.Connection[Any]]:
+        """One connection for all statements of the block: signing in costs more than they do."""
+        if self._connection is not None:
+            yield self._connection
+            return
         with psycopg.connect(self.owner_url, autocommit=True) as connection:
+            self._connection = connection
+            try:
+                yield connection
+            finally:
+                self._connection = None
+
+    def _execute(self, query: str, *parameters: Any) -> Any:
+        with self._connected() as connection:
             cursor = connection.execute(query, parameters)
             return cursor.fetchone() if cursor.description else None
