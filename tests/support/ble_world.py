@@ -137,7 +137,7 @@ async def sync_link(link: Link, kept: Kept, *, notification_timeout_s: float = 1
     )
 
 
-async def until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+async def until(condition: Callable[[], bool], timeout_s: float = 45.0) -> None:
     """Waits for something that other processes bring about."""
     deadline = time.monotonic() + timeout_s
     while not condition():

@@ -54,15 +54,21 @@ async def _stay(spec: str, start: Callable[[Transport], Awaitable[None]], ready:
         except OSError:
             await asyncio.sleep(RETRY_S)
             continue
+        lost = transport.source.terminated
+        starting = asyncio.ensure_future(start(transport))
         try:
-            await start(transport)
-            if not told:
-                sys.stdout.write(f"{ready}\n")
-                sys.stdout.flush()
-                told = True
-            await asyncio.shield(transport.source.terminated)
+            await asyncio.wait({starting, lost}, return_when=asyncio.FIRST_COMPLETED)
+            if not lost.done():
+                starting.result()
+                if not told:
+                    sys.stdout.write(f"{ready}\n")
+                    sys.stdout.flush()
+                    told = True
+                await asyncio.wait({lost})
             _log.warning("device.radio_lost", radio=spec)
         finally:
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
             await transport.close()
 
 

@@ -158,7 +158,7 @@ async def test_a_meter_that_falls_silent_is_given_up_and_aborted(radio: Radio, s
     started = time.monotonic()
     with pytest.raises(NoAnswer):
         await sync(radio, meter.address, kept, notification_timeout_s=0.5)
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 25
     assert kept.seqs in ([], [1])
 
 
@@ -176,7 +176,7 @@ async def test_a_meter_that_never_stops_sending_is_stopped(air: str, radio: Radi
     started = time.monotonic()
     with pytest.raises(RecordAccessRefused, match="did not stop"):
         await sync(radio, address, kept)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 25
     assert len(kept.seqs) <= 2 * 10 + 64
     assert set(kept.seqs) == set(range(1, 11))
     await transport.close()

@@ -4,7 +4,7 @@ import struct
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device_gateway.readings.model import Reading, Rejected
@@ -25,6 +25,7 @@ exponents = st.integers(-8, 7)
 moments = st.datetimes(_moment("1583-01-01"), _moment("9990-01-01")).map(lambda moment: moment.replace(microsecond=0))
 
 
+@settings(deadline=None)  # a busy machine is no fault of the code
 @given(mantissas, exponents)
 def test_every_sfloat_is_read_with_its_digits(mantissa: int, exponent: int) -> None:
     word = (exponent & 0xF) << 12 | mantissa & 0xFFF
@@ -38,6 +39,7 @@ def test_every_sfloat_is_read_with_its_digits(mantissa: int, exponent: int) -> N
     assert encode_sfloat(parsed) == struct.pack("<H", word)
 
 
+@settings(deadline=None)  # a busy machine is no fault of the code
 @given(
     seq=st.integers(0, 0xFFFF),
     base=moments,
@@ -71,6 +73,7 @@ def test_a_measurement_is_read_back_exactly(
     assert len(names) == (status or 0).bit_count()
 
 
+@settings(deadline=None)  # a busy machine is no fault of the code
 @given(
     st.integers(1, 0xFFFF),
     st.datetimes(_moment("2000-01-01"), _moment("2099-01-01")).map(lambda moment: moment.replace(microsecond=0)),
@@ -91,6 +94,7 @@ def test_what_the_simulated_meter_sends_is_read_back(seq: int, at: datetime, mg_
     assert ("meal" in (reading.context or {})) is (meal is not None)
 
 
+@settings(deadline=None)  # a busy machine is no fault of the code
 @given(st.lists(st.tuples(st.sampled_from(["2A18", "2A34", "2a19", "x"]), st.binary(max_size=24)), max_size=12))
 def test_no_octets_make_the_decoder_raise_and_no_packet_is_unaccounted_for(packets: list[tuple[str, bytes]]) -> None:
     decoder = GlucoseDecoder()
@@ -106,6 +110,7 @@ def test_no_octets_make_the_decoder_raise_and_no_packet_is_unaccounted_for(packe
     assert not any(isinstance(result, Rejected) for result in decoder.finish())
 
 
+@settings(deadline=None)  # a busy machine is no fault of the code
 @given(st.binary(min_size=13, max_size=17), st.integers(0, 0x1F))
 def test_a_plausible_packet_of_any_content_is_a_reading_or_a_refusal(data: bytes, flags: int) -> None:
     packet = bytes([flags]) + data

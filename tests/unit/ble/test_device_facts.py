@@ -3,13 +3,14 @@
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device_gateway.transports.ble.device_facts import parse_current_time
 from device_simulators.ble.glucose_record import current_time
 
 
+@settings(deadline=None)  # a busy machine is no fault of the code
 @given(st.datetimes(datetime.fromisoformat("1900-01-01"), datetime.fromisoformat("2200-01-01")))
 def test_a_clock_is_read_to_a_256th_of_a_second(moment: datetime) -> None:
     shown = parse_current_time(current_time(moment))
@@ -22,6 +23,7 @@ def test_a_clock_that_is_not_set_is_no_clock(octets: str) -> None:
     assert parse_current_time(bytes.fromhex(octets)) is None
 
 
+@settings(deadline=None)  # a busy machine is no fault of the code
 @given(st.binary(max_size=12))
 def test_no_octets_are_too_strange(octets: bytes) -> None:
     parse_current_time(octets)

@@ -1,6 +1,6 @@
 """Where a transfer resumes after it broke off."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device_gateway.transports.ble.progress import Progress
@@ -39,6 +39,7 @@ def test_nothing_new_leaves_the_position_where_it_was() -> None:
     assert Progress(None).complete() is None
 
 
+@settings(deadline=None)  # a busy machine is no fault of the code
 @given(st.lists(st.integers(0, 0xFFFF), max_size=40), st.sets(st.integers(0, 0xFFFF), max_size=5))
 def test_no_record_that_is_not_kept_is_ever_passed_over(seqs: list[int], incomplete: set[int]) -> None:
     seqs = sorted(set(seqs))

@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device_simulators.ble.glucose_history import history
@@ -66,6 +66,7 @@ def test_responses_are_laid_out_as_the_service_says() -> None:
     assert number_response(300) == bytes.fromhex("05002c01")
 
 
+@settings(deadline=None)  # a busy machine is no fault of the code
 @given(st.binary(max_size=10))
 def test_no_request_brings_the_meter_down(octets: bytes) -> None:
     with suppress(RefusedRequest):
