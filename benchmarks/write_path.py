@@ -113,7 +113,8 @@ def _device(owner: Connection[Any]) -> UUID:
     assert space
     assert device
     owner.execute(
-        "INSERT INTO gateway.device_holding (device_id, space_id, during, name) VALUES (%s, %s, '[2020-01-01,)', 'CGM')",
+        "INSERT INTO gateway.device_holding (device_id, space_id, during, name)"
+        " VALUES (%s, %s, '[2020-01-01,)', 'CGM')",
         (device.id, space.id),
     )
     return UUID(str(device.id))

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -29,12 +28,15 @@ BUILT_IN = {
 
 
 class Commands(TyperGroup):
-    """Knows its commands by name, and imports one when it is asked for."""
+    """Knows its commands by name, and imports one when it is asked for.
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+    Any: contexts and commands are classes of the click that typer carries within itself.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         return list(_points())
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
         point = _points().get(cmd_name)
         return _command(cmd_name, point.load()) if point else None
 
@@ -61,9 +63,9 @@ def _points() -> dict[str, EntryPoint]:
     return {point.name: point for point in (*built_in, *entry_points(group=EXTENSIONS))}
 
 
-def _command(name: str, target: typer.Typer | Callable[..., Any]) -> click.Command:
-    """A click command of a Typer group or of a function; typer's own classes derive from click's."""
-    command: click.Command
+def _command(name: str, target: typer.Typer | Callable[..., Any]) -> Any:
+    """A command of a Typer group or of a function."""
+    command: Any
     if isinstance(target, typer.Typer):
         command = typer.main.get_group(target)
     else:

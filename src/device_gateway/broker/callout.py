@@ -131,8 +131,8 @@ async def _decide(request: _Request, pool: AsyncPool) -> Permitted | Refused:
 def _is_somebodys(client_id: str, name: str) -> bool:
     """Whether a client id is, or may be, one under which a session is kept that is not of device `name`.
 
-    Its own id keeps the device's session. Any other that looks like no id of ours is for products and tools whose client
-    id cannot be chosen.
+    Its own id keeps the device's session. Any other that looks like no id of ours is for products and tools
+    whose client id cannot be chosen.
     """
     if client_id == name:
         return False

@@ -47,8 +47,9 @@ def run_ingest(settings: Settings, announce: Callable[[], None]) -> None:
 def _answer_callouts(settings: Settings, stop: threading.Event, announce: Callable[[], None]) -> None:
     async def answer() -> None:
         async with open_pool(settings.ingest_url, "gateway_ingest", size=CALLOUT_CONNECTIONS) as pool:
-            while not stop.is_set() and not await _all_established(pool, settings.ingest_slots):
-                await asyncio.sleep(SESSIONS_EVERY_S)
+            while not await _all_established(pool, settings.ingest_slots):
+                if await asyncio.to_thread(stop.wait, SESSIONS_EVERY_S):
+                    return
             ready = asyncio.Event()
             responder = asyncio.create_task(run_callout(settings, pool, ready))
             announcing = asyncio.create_task(_announce(ready, announce))
