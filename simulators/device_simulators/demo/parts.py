@@ -12,6 +12,7 @@ METER_PASSKEY = 314_159
 METER_RECORDS = 200  # a few weeks of a person who measures several times a day
 METER_INTERVAL_S = 60  # a new record every minute: a tester sees something arrive
 SCALE_INTERVAL_S = 45
+SCALE_HISTORY_DAYS = 60
 EDGE_POLL_S = 5
 
 
@@ -53,7 +54,7 @@ class Parts:
     def scale(self, mqtt_url: str, device_id: str, password: str, topic: str) -> Child:
         command = [
             "simulate", "mqtt-scale", "--mqtt-url", mqtt_url, "--username", device_id, "--topic", topic,
-            "--interval", str(SCALE_INTERVAL_S),
+            "--interval", str(SCALE_INTERVAL_S), "--history", str(SCALE_HISTORY_DAYS),
         ]  # fmt: skip
         return self._gateway(
             "mqtt-scale", command, ready="weighing", secret={"DEVICE_SIMULATOR_MQTT_PASSWORD": password}

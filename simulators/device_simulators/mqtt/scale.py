@@ -3,7 +3,6 @@
 import itertools
 import threading
 import time
-import uuid
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -12,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from device_simulators.mqtt.own_message import outcomes, own_message
+from device_simulators.mqtt.own_message import OwnMessage, outcomes, own_history, own_message
 from device_simulators.mqtt.session import Refused, Session, Unreachable
-from device_simulators.mqtt.weighing import Weighing, weighings
+from device_simulators.mqtt.weighing import past_weighings, weighings
 from device_simulators.mqtt.xiaomi_message import xiaomi_message, xiaomi_topic
 
 TRIES = 30  # five minutes with the default pause: longer than a restart of anything
@@ -63,6 +62,7 @@ def mqtt_scale(
     interval: Annotated[float, typer.Option(min=0, help="Seconds between weighings.")] = 60.0,
     count: Annotated[int, typer.Option(min=0, help="Weighings before the end; 0: no end.")] = 0,
     retry: Annotated[float, typer.Option(min=0.1, help="own: seconds to the next try of what is not answered.")] = 10.0,
+    history: Annotated[int, typer.Option(min=0, max=1000, help="own: past days with a weighing each, sent first.")] = 0,
     seed: Annotated[int, typer.Option(help="Same seed, same weighings.")] = 1,
     kg: Annotated[float, typer.Option(min=2, max=300, help="Usual weight.")] = 72.4,
     address: Annotated[str, typer.Option(help="theengs: Bluetooth address of the scale.")] = "5C:CA:D3:00:00:01",
@@ -85,11 +85,16 @@ def mqtt_scale(
     refused = 0
     try:
         session.open([_sibling(topic, "outcome")] if dialect is Dialect.OWN else [])
+        if history and dialect is Dialect.OWN:
+            past = past_weighings(kg, seed, datetime.now().astimezone(), history)
+            answer = _until_answered(session, topic, own_history(past), answers, retry_s=retry)
+            typer.echo(f"history of {history} days: {answer.count('stored')} new")
         for number, weighing in zip(numbers, weighings(kg, seed), strict=False):
             if number > 1:
                 time.sleep(interval)
             if dialect is Dialect.OWN:
-                answer = _until_answered(session, topic, number, weighing, answers, retry_s=retry)
+                message = own_message(weighing, datetime.now().astimezone(), number)
+                answer = _until_answered(session, topic, message, answers, retry_s=retry)
                 refused += any(outcome not in SETTLED for outcome in answer)
                 typer.echo(f"weighing {number}: {', '.join(answer)}")
             else:
@@ -116,14 +121,12 @@ def mqtt_scale(
 
 
 def _until_answered(
-    session: Session, topic: str, number: int, weighing: Weighing, answers: Outcomes, *, retry_s: float
+    session: Session, topic: str, message: OwnMessage, answers: Outcomes, *, retry_s: float
 ) -> list[str]:
     """The outcome of each reading. The same message goes out again and again until there is one."""
-    message_id = str(uuid.uuid4())
-    payload = own_message(weighing, datetime.now().astimezone(), number, message_id)
     for _ in range(TRIES):
-        session.publish(topic, payload)
-        answer = answers.wait(message_id, retry_s)
+        session.publish(topic, message.payload)
+        answer = answers.wait(message.message_id, retry_s)
         if answer is not None:
             return answer
     raise TimeoutError(f"no outcome after {TRIES} tries")
