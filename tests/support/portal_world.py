@@ -158,13 +158,15 @@ def lived_in(space: Space, owner_url: str, days: int = 40) -> UUID:
             )
         for hour in range(3):
             connection.execute(
-                "INSERT INTO gateway.device_activity VALUES (%s, %s, date_trunc('hour', now()) - %s, %s, %s, %s, %s, %s)",
+                "INSERT INTO gateway.device_activity"
+                " VALUES (%s, %s, date_trunc('hour', now()) - %s, %s, %s, %s, %s, %s)",
                 (meter, space.id, timedelta(hours=24 * hour), 4 + hour, 120, hour, 1 if hour == 0 else 0, 0),
             )
         connection.execute(
             "INSERT INTO gateway.reading_inbox (device_id, metric, time, seq, version, value, decimals, flags)"
-            " VALUES (%s, 'blood-glucose', '2021-01-01', 1, 1, 100, 0, 1), (%s, 'blood-glucose', '2021-01-02', 2, 1, 100, 0, 1)",
-            (meter, meter),
+            " SELECT %s, 'blood-glucose', timestamptz '2021-01-01' + n * interval '1 day', n, 1, 100, 0, 1"
+            " FROM generate_series(1, 2) n",
+            (meter,),
         )
     for day in range(days):
         for hour, level in ((7, 105), (12, 150), (19, 128)):

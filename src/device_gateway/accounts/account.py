@@ -1,6 +1,7 @@
 """Who is signed in, and what may be said of an account."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, get_args
 from urllib.parse import quote
 from uuid import UUID
@@ -45,9 +46,19 @@ class Account:
         return Actor(self.kind, str(self.id), self.display_name)
 
 
+@cache
+def zones() -> frozenset[str]:
+    """IANA time zones with a place in them, and UTC: "GMT+4" and the like shift a patient's days.
+
+    Kept, for finding them reads the whole time zone database.
+    """
+    return frozenset(
+        name for name in available_timezones() if name == "UTC" or ("/" in name and not name.startswith("Etc/"))
+    )
+
+
 def is_zone(name: str) -> bool:
-    """Whether `name` is an IANA time zone with a place in it ("GMT+4" and the like shift a patient's days)."""
-    return (name == "UTC" or ("/" in name and not name.startswith("Etc/"))) and name in available_timezones()
+    return name in zones()
 
 
 def login_url(path: str) -> str:

@@ -102,7 +102,7 @@ async def _body(request: Request) -> ClaimRequest:
             raise BadClaim
     try:
         wanted = msgspec.json.decode(body, type=ClaimRequest)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BadClaim(f"{BadClaim.__doc__} {error}") from error
     if any("\0" in (text or "") for text in (wanted.claim_code, wanted.model, wanted.hardware_id)):
         raise BadClaim

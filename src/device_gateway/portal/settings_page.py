@@ -1,12 +1,10 @@
 """``/settings``: language, time zone, password."""
 
-from zoneinfo import available_timezones
-
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from device_gateway.accounts import Account
-from device_gateway.accounts.account import BadAccount, is_zone
+from device_gateway.accounts.account import BadAccount, is_zone, zones
 from device_gateway.accounts.forms import read_form
 from device_gateway.accounts.origin import check_token
 from device_gateway.accounts.password_change import WrongPassword, change_password
@@ -64,7 +62,7 @@ def _page(request: Request, account: Account, problems: dict[str, str], zone: st
     context = {
         "problems": problems,
         "zone": zone,
-        "zones": sorted(name for name in available_timezones() if is_zone(name)),
+        "zones": sorted(zones()),
         "least": MIN_LENGTH,
         "done": request.query_params.get("done"),
         "has_space": account.subject is not None,

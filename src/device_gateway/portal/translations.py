@@ -19,15 +19,14 @@ CATALOGUES = (("device_gateway.portal", "messages.po"), ("app_catalog", "app_cat
 
 @cache
 def translations(language: Language) -> NullTranslations:
-    """Texts of the portal and of the catalogue in `language`."""
-    merged = Translations()
+    """Texts of the portal and of the catalogue in `language`, with the first file's rule for plurals."""
     if language == "en":
-        return merged
-    for package, name in CATALOGUES:
-        file = files(package).joinpath("locale", language, "LC_MESSAGES", name)
-        if file.is_file():
-            merged.merge(_read(file, language))
-    return merged
+        return NullTranslations()
+    paths = (files(package).joinpath("locale", language, "LC_MESSAGES", name) for package, name in CATALOGUES)
+    first, *others = (_read(path, language) for path in paths)
+    for other in others:
+        first.merge(other)
+    return first
 
 
 def _read(file: Traversable, language: Language) -> Translations:

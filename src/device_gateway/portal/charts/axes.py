@@ -9,6 +9,7 @@ from itertools import pairwise
 from device_gateway.portal.words import Words
 
 HOURS_UP_TO = timedelta(hours=36)  # up to here the axis shows hours, beyond it days
+SAME = 1e-3  # of the larger value: closer values are shown as equal, not blown up into a mountain
 NICE = (1, 2, 2.5, 5, 10)  # steps that people count in, times a power of ten
 
 
@@ -28,7 +29,7 @@ class Scale:
 
 def nice_ticks(low: float, high: float, about: int) -> list[float]:
     """Round numbers, some `about` of them, that enclose `low` and `high`."""
-    span = (high - low) or abs(high) or 1
+    span = max(high - low, SAME * max(abs(low), abs(high), 1))
     magnitude = 10 ** math.floor(math.log10(span / about))
     step = next(nice * magnitude for nice in NICE if nice * magnitude * about >= span)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
