@@ -7,12 +7,14 @@ processes share them. A job that fails waits longer each time, and stays with it
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import structlog
 
+import app_catalog
 from device_gateway.broker.control import disconnect_device
 from device_gateway.database.pool import AsyncPool, connect, open_pool
 from device_gateway.ingest import quarantine
@@ -20,7 +22,7 @@ from device_gateway.settings import Settings
 
 CHANNEL = "gateway_job"
 LOOK_EVERY_S = 5.0  # a notification wakes us at once; this finds what became due by time
-HOUSEKEEPING_S = 3600.0
+HOUSEKEEPING_S = 60.0  # the answer to a refresh is kept, sealed, for a minute: longer would be for nobody
 BATCH = 20  # jobs claimed together
 MAX_ATTEMPTS = 12  # with doubling pauses from 1 s: a bit more than an hour
 KEEP_DONE_DAYS = 30
@@ -102,7 +104,9 @@ async def _listen(settings: Settings, wake: asyncio.Event) -> None:
     """Set `wake` at each notification; comes back when the database does."""
     while True:
         try:
-            async with await psycopg.AsyncConnection.connect(settings.required("database_url"), autocommit=True) as listener:
+            async with await psycopg.AsyncConnection.connect(
+                settings.required("database_url"), autocommit=True
+            ) as listener:
                 await listener.execute(f"LISTEN {CHANNEL}")
                 wake.set()
                 async for _ in listener.notifies():
@@ -117,6 +121,7 @@ async def _housekeep(settings: Settings, pool: AsyncPool) -> None:
         try:
             async with pool.connection() as connection:
                 await connection.execute(FORGET_DONE, (KEEP_DONE_DAYS,))
+                await app_catalog.sweep(connection, datetime.now(UTC))
             await asyncio.to_thread(_expire_quarantine, settings)
         except psycopg.OperationalError as error:
             log.warning("database away", error=type(error).__name__)
