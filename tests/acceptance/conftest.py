@@ -122,7 +122,7 @@ def scale(demo: dict[str, Any]) -> Json:
 
 
 @pytest.fixture
-def disconnect(demo: dict[str, Any], alice: Json, browser_of: Callable[[], Page]) -> Iterator[Callable[[str], None]]:
+def disconnect(demo: dict[str, Any], alice: Json, browser_of: Callable[[], Page]) -> Callable[[str], None]:
     """Ends, in the portal, what an app may do."""
 
     def do_it(app_name: str) -> None:
@@ -139,16 +139,22 @@ def disconnect(demo: dict[str, Any], alice: Json, browser_of: Callable[[], Page]
 
 
 @pytest.fixture
-def fhir_client(demo: dict[str, Any]) -> Iterator[Callable[[Json], FHIRClient]]:
-    """Makes PyPI's fhirclient, with a token that somebody else got."""
+def closing_with() -> Iterator[ExitStack]:
+    """What is entered here is left after the test."""
     with ExitStack() as stack:
+        yield stack
 
-        def make(token: Json) -> FHIRClient:
-            client = FHIRClient(state=_state(demo, token))
-            stack.callback(client.server.session.close)
-            return client
 
-        yield make
+@pytest.fixture
+def fhir_client(demo: dict[str, Any], closing_with: ExitStack) -> Callable[[Json], FHIRClient]:
+    """Makes PyPI's fhirclient, with a token that somebody else got."""
+
+    def make(token: Json) -> FHIRClient:
+        client = FHIRClient(state=_state(demo, token))
+        closing_with.callback(client.server.session.close)
+        return client
+
+    return make
 
 
 def _state(demo: Json, token: Json) -> Json:

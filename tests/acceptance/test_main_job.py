@@ -7,6 +7,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,6 @@ import requests
 from authlib.integrations.httpx_client import OAuthError
 from authlib_app import AuthlibApp
 from fhirclient.client import FHIRClient
-from fhirclient.models.bundle import Bundle
 from fhirclient.models.device import Device
 from fhirclient.models.observation import Observation
 from fhirclient.server import FHIRUnauthorizedException
@@ -130,7 +130,7 @@ def test_what_the_patient_left_out_looks_as_if_it_were_not_there(
 
 
 def test_fhirclient_finds_its_own_way_from_the_capability_statement_to_the_weight(
-    demo: dict[str, Any], alice: Json, page: Page, scale: Json, agenda: Json
+    *, demo: dict[str, Any], alice: Json, page: Page, scale: Json, agenda: Json, closing_with: ExitStack
 ) -> None:
     at = iso(datetime.now(UTC) - timedelta(minutes=4))
     with device_of(demo, scale) as device:
@@ -143,6 +143,7 @@ def test_fhirclient_finds_its_own_way_from_the_capability_statement_to_the_weigh
             "scope": agenda["scope"],
         }
     )
+    closing_with.callback(client.server.session.close)
     client.wants_patient = False  # agenda's scope has launch/patient already
     client.prepare()
     page.goto(client.authorize_url)
@@ -151,12 +152,33 @@ def test_fhirclient_finds_its_own_way_from_the_capability_statement_to_the_weigh
 
     [seen] = [o for o in all_observations(client, code=WEIGHT) if o.effectiveDateTime.isostring == at]
     assert seen.valueQuantity.value == 70.05
-    bundle = Observation.where(struct={"patient": client.patient_id}).perform(client.server)
-    assert isinstance(bundle, Bundle)
-    assert {o.resource.code.coding[0].code for o in bundle.entry} <= {"29463-7", "85354-9"}
+    seen_codes = {o.code.coding[0].code for o in all_observations(client)}
+    assert seen_codes <= {"29463-7", "85354-9"}, "nothing but what the purpose names"
 
     client.reauthorize()
     assert all_observations(client, code=WEIGHT), "the renewed token works as well"
+
+
+def test_what_one_patient_shares_is_not_there_for_the_token_of_another(
+    *,
+    demo: dict[str, Any],
+    alice: Json,
+    bruno: Json,
+    browser_of: Callable[[], Page],
+    scale: Json,
+    teleconsultation: AuthlibApp,
+) -> None:
+    with device_of(demo, scale) as device:
+        device.send(weight("72.60", iso(datetime.now(UTC) - timedelta(minutes=7))))
+    of_alice = teleconsultation.connect(browser_of(), alice, "follow-glucose", "follow-weight")
+    entry = teleconsultation.get("Observation", code=WEIGHT).json()["entry"][0]["resource"]
+
+    of_bruno = teleconsultation.connect(browser_of(), bruno, "follow-glucose", "follow-weight")
+
+    assert of_bruno["patient"] != of_alice["patient"]
+    assert teleconsultation.get(f"Observation/{entry['id']}").status_code == 404
+    assert teleconsultation.get(entry["device"]["reference"]).status_code == 404
+    assert "entry" not in teleconsultation.get("Observation", patient=of_alice["patient"]).json()
 
 
 def test_after_the_patient_disconnects_the_app_every_door_is_shut_and_the_journal_tells_each_step(

@@ -104,7 +104,7 @@ def iso(at: datetime) -> str:
     return at.isoformat(timespec="seconds")
 
 
-def weight(value: str, at: str, **changed: Any) -> Json:
+def weight(value: str, at: str, /, **changed: Any) -> Json:
     """A reading in the gateway's own dialect."""
     return {"metric": "body-weight", "value": value, "unit": "kg", "at": at} | changed
 
