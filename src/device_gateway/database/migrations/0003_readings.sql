@@ -74,8 +74,8 @@ BEGIN
   FOR month IN SELECT DISTINCT date_trunc('month', t) FROM unnest(p_times) t ORDER BY 1 LOOP
     name := to_char(month, '"reading_"YYYYMM');
     CONTINUE WHEN to_regclass('gateway.' || name) IS NOT NULL;
-    PERFORM pg_advisory_xact_lock(hashtext('gateway.reading'), hashtext(name));
-    CONTINUE WHEN to_regclass('gateway.' || name) IS NOT NULL;  -- somebody else made it while we waited
+    PERFORM pg_advisory_xact_lock(hashtext('gateway.reading'));  -- one for all months: two that each need two wait in turn
+    CONTINUE WHEN EXISTS (SELECT FROM pg_class WHERE relnamespace = 'gateway'::regnamespace AND relname = name);
     EXECUTE format('CREATE TABLE gateway.%I (LIKE gateway.reading INCLUDING DEFAULTS)', name);
     EXECUTE format('ALTER TABLE gateway.reading ATTACH PARTITION gateway.%I FOR VALUES FROM (%L) TO (%L)',
       name, month, month + interval '1 month');

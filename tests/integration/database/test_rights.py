@@ -1,0 +1,242 @@
+"""Least privilege: who may touch what, and that the lists of exemptions are complete."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from ingest_world import World, message, weight, world_of
+from psycopg import sql
+
+from device_gateway.database.capabilities import capabilities
+from device_gateway.database.pool import AsyncPool
+from device_gateway.database.scoping import space_scope
+
+# Tables without row-level security, and why none is needed.
+EXEMPT = {
+    "gateway.reading": "excludes compression; applications have no right to it, they read a security-barrier view",
+    "gateway.reading_version": "as reading",
+    "gateway.account": "no role but the owner has a right to it; signing in goes through functions",
+    "gateway.session": "as account",
+    "gateway.journal_head": "no role but the owner has a right to it",
+    "gateway.migration": "no role but the owner has a right to it, and it concerns no patient",
+    "gateway.job": "of the system; payloads hold ids only",
+    "gateway.claim_attempt": "of network addresses, before any space is known",
+    "gateway.ingest_session": "of the broker; names slots only",
+    "gateway.device_clock": "only ingestion has a right to it",
+    "gateway.device_clock_used": "only ingestion has a right to it",
+    "gateway.reading_inbox": "belongs to no space; only ingestion has a right to it",
+    "gateway.quarantine": "belongs to no space; only ingestion has a right to it",
+    "catalogue.vendor": "of the catalogue, concerns no patient",
+    "catalogue.vendor_member": "of the catalogue, concerns no patient",
+    "catalogue.application": "of the catalogue, concerns no patient",
+    "catalogue.app": "of the catalogue, concerns no patient",
+    "catalogue.app_step": "of the catalogue, concerns no patient",
+    "catalogue.purpose": "of the catalogue, concerns no patient",
+}
+
+# Functions that run with the owner's rights, and what for.
+DEFINERS = {
+    "gateway.account_for_sign_in": "the account before anybody is signed in",
+    "gateway.account_of_session": "the hash of one's own password",
+    "gateway.account_set_language": "of one's own account",
+    "gateway.account_set_password": "of one's own account",
+    "gateway.sign_in_failed": "throttling",
+    "gateway.session_open": "signing in",
+    "gateway.session_of": "a session by its hash",
+    "gateway.session_close": "signing out",
+    "gateway.journal_append": "the only way to write a journal; refuses another space's",
+    "gateway.journal_end": "where the chain of the present space ends",
+    "gateway.claim_redeem": "a claim code before its space is known",
+    "gateway.claim_space": "a claim code before its space is known",
+    "gateway.device_release": "of the present space's devices only",
+    "gateway.device_credential": "a device before it is signed in",
+    "gateway.inbox_count": "how many, for the present holder only",
+    "gateway.ensure_partition": "makes a month's partition",
+    "gateway.reading_put": "tells readings apart without showing them",
+    "gateway.reading_keep_version": "trigger: history of corrections",
+    "gateway.reading_newest": "pages of the present space's series only",
+    "gateway.reading_oldest": "pages of the present space's series only",
+    "catalogue.grant_of_token": "a token by its hash",
+    "catalogue.open_token": "a token by its hash",
+    "catalogue.open_code": "a code by its hash",
+    "catalogue.subjects_of_app": "connections of an app that leaves the catalogue",
+    "catalogue.grants_of_person": "grants of a person whose password changes",
+    "catalogue.sweep": "what is over its date",
+}
+
+TABLES = """SELECT n.nspname || '.' || c.relname AS name, c.relrowsecurity AS secured,
+    EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid) AS has_policy,
+    EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'space_id') AS of_space
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname IN ('gateway', 'catalogue') AND c.relkind IN ('r', 'p') AND NOT c.relispartition"""
+
+
+@pytest.fixture
+def world(owner_url: str, ingest_url: str) -> Iterator[World]:
+    with world_of(owner_url, ingest_url) as world:
+        yield world
+
+
+def refused(url: str, role: str, statement: str) -> bool:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+        try:
+            connection.execute(statement)
+        except psycopg.errors.InsufficientPrivilege:
+            return True
+    return False
+
+
+def test_every_table_has_row_level_security_or_a_written_reason_to_have_none(world: World) -> None:
+    tables = {row.name: row for row in world.rows(TABLES)}
+    assert {name for name, row in tables.items() if not row.secured} == EXEMPT.keys()
+    assert [name for name, row in tables.items() if row.secured and not row.has_policy] == []
+
+
+def test_partitions_give_no_right_that_their_table_does_not_give(world: World) -> None:
+    world.rows("SELECT gateway.ensure_partition(ARRAY['2024-05-01'::timestamptz])")
+    assert world.one(
+        "SELECT array_agg(relacl) FROM pg_class WHERE relispartition AND relacl IS NOT NULL"
+    ) is None  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["reading", "reading_version", "account", "session", "quarantine", "reading_inbox", "journal_head", "migration",
+     "device_clock", "device_clock_used"],
+)  # fmt: skip
+@pytest.mark.parametrize("statement", ["SELECT * FROM", "DELETE FROM", "TRUNCATE", "INSERT INTO {} DEFAULT VALUES"])
+def test_the_application_has_no_right_to_what_it_does_not_need(app_url: str, table: str, statement: str) -> None:
+    name = f"gateway.{table}"
+    assert refused(app_url, "gateway_app", statement.format(name) if "{}" in statement else f"{statement} {name}")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT credential FROM gateway.device",
+        "UPDATE gateway.device SET credential = NULL",
+        "INSERT INTO gateway.device (model, kind) VALUES ('m', 'device')",
+        "UPDATE gateway.device_holding SET space_id = space_id",
+        "UPDATE gateway.journal SET reason = 'x'",
+        "DELETE FROM gateway.journal",
+        "SELECT gateway.reading_put(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
+        "COPY gateway.job TO PROGRAM 'true'",
+        "SET ROLE gateway_owner",
+    ],
+)
+def test_the_application_can_neither_see_credentials_nor_rewrite_the_past(app_url: str, statement: str) -> None:
+    assert refused(app_url, "gateway_app", statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM gateway.reading",
+        "SELECT * FROM gateway.reading_scoped",
+        "UPDATE gateway.reading SET value = 0",
+        "DELETE FROM gateway.reading",
+        "SELECT * FROM gateway.reading_version",
+        "SELECT * FROM gateway.journal",
+        "SELECT * FROM gateway.account",
+        "SELECT * FROM gateway.session",
+        "SELECT * FROM gateway.claim_code",
+        "SELECT * FROM catalogue.token",
+        "UPDATE gateway.device_holding SET during = 'empty'",
+        "SELECT gateway.account_for_sign_in('ana')",
+        "SELECT gateway.claim_redeem(NULL, NULL, NULL, NULL, NULL, NULL)",
+    ],
+)
+def test_ingestion_writes_readings_and_cannot_read_them(ingest_url: str, statement: str) -> None:
+    assert refused(ingest_url, "gateway_ingest", statement)
+
+
+async def test_a_connection_that_forgets_its_scope_sees_nothing_of_any_space(world: World, app_pool: AsyncPool) -> None:
+    space, stranger = world.space(), world.space()
+    device = world.device(space)
+    world.writer().commit([message(device, weight("71.5", "2026-03-01T08:00:00Z"))])
+    world.writer().commit([message(device, weight("71.9", "2026-03-01T08:00:00Z"))])
+    world.rows(
+        "INSERT INTO gateway.claim_code (hash, space_id, name, expires_at) VALUES ('x', %s, 'scale', now() + '1 hour')",
+        space,
+    )
+    places = [row.name for row in world.rows(TABLES) if row.of_space and row.name not in EXEMPT]
+    places += ["gateway.device", "gateway.space", "gateway.reading_scoped", "gateway.reading_version_scoped"]
+    assert len(places) >= 9
+    async with app_pool.connection() as connection:
+
+        async def seen(place: str) -> int:
+            column = "id" if place in ("gateway.device", "gateway.space") else "*"
+            return len(await (await connection.execute(f"SELECT {column} FROM {place}")).fetchall())
+
+        assert {place: await seen(place) for place in places} == dict.fromkeys(places, 0)
+        async with space_scope(connection, space):
+            assert [place for place in places if not await seen(place)] == []
+        assert {place: await seen(place) for place in places} == dict.fromkeys(places, 0)
+        async with space_scope(connection, stranger):
+            assert {place: await seen(place) for place in places} == {
+                place: place == "gateway.space" for place in places
+            }
+
+
+async def test_nothing_can_be_written_into_another_space(world: World, app_pool: AsyncPool) -> None:
+    mine, other = world.space(), world.space()
+    async with app_pool.connection() as connection:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            async with space_scope(connection, mine):
+                await connection.execute(
+                    "INSERT INTO gateway.claim_code (hash, space_id, name, expires_at) VALUES ('y', %s, 'x', now())",
+                    (other,),
+                )
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="journal of another space"):
+            async with space_scope(connection, mine):
+                await connection.execute(
+                    "SELECT gateway.journal_append(%s, 'a:b:c', 'system', NULL, NULL, NULL, NULL, NULL, 'permit', NULL,"
+                    " NULL)",
+                    (other,),
+                )
+        async with space_scope(connection, mine):
+            changed = await connection.execute("UPDATE gateway.space SET zone = 'UTC' WHERE id = %s", (other,))
+            assert changed.rowcount == 0
+            released = await connection.execute("SELECT gateway.device_release(%s)", (world.device(other),))
+            assert (await released.fetchone()) == (False,)
+
+
+async def test_a_scope_ends_with_its_transaction_also_when_that_fails(world: World, app_pool: AsyncPool) -> None:
+    space = world.space()
+    async with app_pool.connection() as connection:
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            async with space_scope(connection, space):
+                await connection.execute("SELECT 1 / 0")
+        row = await (await connection.execute("SELECT gateway.app_space() AS space")).fetchone()
+    assert row.space is None
+
+
+def test_every_function_with_the_owners_rights_is_listed_has_a_fixed_path_and_is_not_public(world: World) -> None:
+    functions = world.rows(
+        "SELECT n.nspname || '.' || p.proname AS name, p.prosecdef AS definer, p.proconfig AS config,"
+        "  EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE a.grantee = 0)"
+        "  AS public"
+        " FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"
+        " WHERE n.nspname IN ('gateway', 'catalogue')"
+        "   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')"
+    )
+    assert {row.name for row in functions if row.definer} == DEFINERS.keys()
+    assert [row.name for row in functions if row.public] == []
+    paths = {entry for row in functions if row.definer for entry in row.config if entry.startswith("search_path")}
+    assert paths == {"search_path=gateway, pg_temp", "search_path=pg_catalog, pg_temp"}
+    assert [row.name for row in functions if row.definer and not any("search_path" in e for e in row.config)] == []
+
+
+def test_nobody_but_the_owner_can_put_anything_into_the_schemas(app_url: str, ingest_url: str) -> None:
+    for url, role in ((app_url, "gateway_app"), (ingest_url, "gateway_ingest")):
+        for schema in ("gateway", "catalogue"):
+            assert refused(url, role, f"CREATE TABLE {schema}.mine (n int)")
+
+
+def test_the_store_without_timescaledb_says_so(world: World) -> None:
+    found = capabilities(world.connect())
+    assert found.timescaledb is None
+    assert not found.hypertable
+    assert not found.columnstore
+    assert found.server.split(".")[0].isdigit()
