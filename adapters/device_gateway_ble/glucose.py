@@ -6,6 +6,7 @@ never came or could not be read).
 """
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import ClassVar, Final
 
 from device_gateway.readings.model import Model, Reading, Rejected
@@ -41,7 +42,12 @@ class GlucoseDecoder:
         """The sequence number of the record that this packet begins; None where it begins none, or is too short."""
         return sequence_number(data) if short(characteristic) == _MEASUREMENT else None
 
-    def feed(self, characteristic: str, data: bytes) -> list[Reading | Rejected]:
+    def feed(
+        self,
+        characteristic: str,
+        data: bytes,
+        received_at: datetime | None = None,  # noqa: ARG002  a measurement of this profile has its own time
+    ) -> list[Reading | Rejected]:
         """What this packet completes or refuses. `packets`: what a refusal rests on, oldest first."""
         kind = short(characteristic)
         self.packets = ((kind, data),)
@@ -107,13 +113,21 @@ class GlucoseMeter:
     models: ClassVar[tuple[Model, ...]] = (Model("ble-glucose", "device", "Bluetooth glucose meter"),)
     service: ClassVar[str] = assigned(0x1808)
     notifies: ClassVar[tuple[str, ...]] = (assigned(0x2A18), assigned(0x2A34))
-    record_access: ClassVar[str] = assigned(0x2A52)
+    record_access: ClassVar[str | None] = assigned(0x2A52)
+    reads: ClassVar[tuple[str, ...]] = ()
+    session_start: ClassVar[str | None] = None
+    live: ClassVar[bool] = False
     metrics: ClassVar[tuple[str, ...]] = ("blood-glucose", "interstitial-glucose")
 
     @classmethod
     def matches(cls, service_uuids: Collection[str]) -> bool:
         """Whether a device that advertises these services (16-bit or 128-bit UUIDs) is such a meter."""
         return any(short(uuid) == "1808" for uuid in service_uuids)
+
+    @staticmethod
+    def same_session(_kept: bytes, _read: bytes) -> bool:
+        """A meter has no sessions: its records are one numbering."""
+        return True
 
     @classmethod
     def decoder(cls) -> GlucoseDecoder:

@@ -1,6 +1,7 @@
 """What the gateway asks of an adapter for Bluetooth devices. Adapters are found by entry point, never imported."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import ClassVar, Protocol, cast
 
 from device_gateway.errors import UnknownModel
@@ -22,21 +23,35 @@ class RecordDecoder(Protocol):
     def record_of(self, characteristic: str, data: bytes) -> int | None:
         """The sequence number of the record that this packet begins, None where it begins none."""
 
-    def feed(self, characteristic: str, data: bytes) -> list[Reading | Rejected]:
-        """What this packet completes or refuses."""
+    def feed(self, characteristic: str, data: bytes, received_at: datetime | None = None) -> list[Reading | Rejected]:
+        """What this packet completes or refuses. `received_at` (aware): the time of a measurement without one."""
 
     def finish(self) -> list[Reading | Rejected]:
         """After a completed transfer: what still waited, as good as it is."""
 
 
 class RecordAdapter(Protocol):
-    """Devices that keep numbered records behind a Record Access Control Point. UUIDs are in 128-bit form."""
+    """A kind of device: what is read, listened to and asked for. UUIDs are in 128-bit form.
+
+    notifies       what it notifies or indicates, of which a device may lack some
+    record_access  its Record Access Control Point, None where it sends by itself, once connected, what is new
+    reads          read before anything else and given to the decoder, in this order; a device may lack some
+    session_start  among `reads`, the start of the sensor session that numbers its records; None where there is none.
+                   The value that was read first holds for the whole session, so that no record ever moves.
+    live           whether it measures continually: then it is listened to for as long as it stays connected
+    """
 
     key: ClassVar[str]
     transport: ClassVar[str]
     service: ClassVar[str]
     notifies: ClassVar[tuple[str, ...]]
-    record_access: ClassVar[str]
+    record_access: ClassVar[str | None]
+    reads: ClassVar[tuple[str, ...]]
+    session_start: ClassVar[str | None]
+    live: ClassVar[bool]
+
+    def same_session(self, kept: bytes, read: bytes, /) -> bool:
+        """Whether both values of `session_start` mean the same session; asked only where there are sessions."""
 
     def matches(self, service_uuids: Collection[str]) -> bool:
         """Whether what a device advertises is such a device."""
