@@ -1,6 +1,7 @@
 """The product as a user starts it: one demo for the session, and Chromium to use it with."""
 
 import json
+import random
 import shutil
 import signal
 import socket
@@ -181,9 +182,15 @@ def _when_ready(process: subprocess.Popen[bytes], file: Path, told: Path) -> dic
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Below the ports that Linux gives to outgoing connections: nobody takes it, or those after it, meanwhile."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 def _descendants(pid: int) -> list[int]:

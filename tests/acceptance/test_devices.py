@@ -3,6 +3,7 @@
 import json
 import subprocess
 import time
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -136,6 +137,17 @@ def test_one_bad_reading_among_good_ones_costs_nothing_but_itself(demo: dict[str
         )
     assert [outcome["outcome"] for outcome in outcomes] == ["stored", "rejected", "stored"]
     assert outcomes[1]["pointer"] == "/readings/1/unit"
+
+
+def test_a_message_that_is_wrong_as_a_whole_is_answered_so_that_it_is_not_sent_for_ever(
+    demo: dict[str, Any], scale: Json
+) -> None:
+    message_id = str(uuid.uuid4())
+    with device_of(demo, scale) as device:
+        device.publish(json.dumps({"message_id": message_id, "readings": 3}))
+        [outcome] = device.outcomes_of(message_id)
+    assert outcome["outcome"] == "rejected"
+    assert outcome["pointer"] == "/readings"
 
 
 def test_payloads_that_cannot_be_read_are_kept_for_the_operator_and_the_connection_stays(

@@ -137,7 +137,8 @@ class Demo:
 
     def _apps(self, crowd: dict[str, people.DemoPerson]) -> list[dict[str, Any]]:
         with self._step("sample apps: application, review, approval"):
-            ports = {description.command: _free_port() for description in DESCRIPTIONS}
+            free = (port for port in range(self._port + 1, 65536) if _is_free(port))  # 8001, 8002 beside 8000
+            ports = {description.command: next(free, None) or _free_port() for description in DESCRIPTIONS}
             url = self._postgres.url("gateway_app")
             return asyncio.run(publish_apps(url, crowd["vendor"], crowd["reviewer"], ports))
 
@@ -241,14 +242,18 @@ class _Stopped(Exception):
 
 
 def _check_port(port: int) -> None:
+    if not _is_free(port):
+        raise PortTaken(f"Port {port} on {HOST} is in use; choose another one: make demo PORT={port + 1}")
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
-        except OSError as error:
-            raise PortTaken(
-                f"Port {port} on {HOST} is in use; choose another one: make demo PORT={port + 1}"
-            ) from error
+        except OSError:
+            return False
+    return True
 
 
 def _free_port() -> int:

@@ -44,6 +44,7 @@ from device_gateway.readings.normalise import CLOCK_TOLERANCE_S
 from device_gateway.readings.put import ReadingRow, ReadingWriter
 
 FROM_EDGE = "raw"  # the kind of topic on which an edge reports what it could not decode
+ANSWERED = ("readings", FROM_EDGE)  # kinds of topic whose payloads have a message id: those of our own dialect
 NAMES: dict[type[Outcome], str] = {
     Stored: "stored",
     Duplicate: "duplicate",
@@ -251,14 +252,14 @@ def misfit_of(delivery: Delivery) -> Misfit | None:
 
 
 def answers_of(deliveries: Iterable[Delivery]) -> list[Answer]:
-    """Outcome messages. A payload that was not understood has no message id that could be answered."""
+    """Outcome messages. What was not understood is answered where its message id can be read, or it would come again."""
     answers = []
     for delivery in deliveries:
         topic, decoded = delivery.topic, delivery.decoded
         if topic is None:
             continue
         if isinstance(decoded, Rejected):
-            message_id = message_id_of(delivery.message.payload) if topic.kind == FROM_EDGE else None
+            message_id = message_id_of(delivery.message.payload) if topic.kind in ANSWERED else None
             lines = msgspec.json.encode([OutcomeLine(0, "rejected", decoded.pointer, decoded.reason)])
         elif message_id := decoded.message_id:
             stored = delivery.outcomes.count(STORED) == len(delivery.outcomes)

@@ -25,6 +25,12 @@ class EdgeReport(msgspec.Struct):
     reason: str
 
 
+class Envelope(msgspec.Struct):
+    """As much of a message in our own dialect as is needed to answer it."""
+
+    message_id: str | None = None
+
+
 def decode_report(payload: bytes) -> Decoded | Rejected:
     """The readings that our adapter finds in it, or the rejection."""
     try:
@@ -50,7 +56,8 @@ def decode_report(payload: bytes) -> Decoded | Rejected:
 
 
 def message_id_of(payload: bytes) -> str | None:
+    """What the sender of `payload` awaits an outcome for, where that much can be read."""
     try:
-        return msgspec.json.decode(payload, type=EdgeReport).message_id
+        return msgspec.json.decode(payload, type=Envelope).message_id
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
