@@ -13,6 +13,11 @@ from device_gateway.database.pool import AsyncPool, open_pool
 _NUMBERS = itertools.count(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests last: while Playwright's synchronous API is open, no asynchronous test can run in this process."""
+    items.sort(key=lambda item: "acceptance" in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """A server whose database `gateway` is migrated and never used but as a template."""

@@ -136,15 +136,15 @@ def text_of(page: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
 
-def lived_in(space: Space, owner_url: str, days: int = 40) -> UUID:
+def lived_in(space: Space, owner_url: str, days: int = 40, address: str = "C0:FF:EE:12:34:56") -> UUID:
     """A space with a meter behind a hub, a scale and a cuff, weeks of readings and a history of syncs; the hub's id."""
     now = datetime.now(ZoneInfo("Europe/Paris")).replace(microsecond=0)
     meter, scale, cuff, hub = (uuid4() for _ in range(4))
     with psycopg.connect(owner_url, autocommit=True) as connection:
         for device, model, kind, parent, hardware, name, battery, skew in (
             (hub, "edge", "edge", None, None, "Salon", None, None),
-            (meter, "ble-glucose", "device", hub, "C0:FF:EE:12:34:56", "Mon lecteur", 12, 340),
-            (scale, "dg-scale", "device", None, "SN-4711", "Balance de la salle de bain", 81, 3),
+            (meter, "ble-glucose", "device", hub, address, "Mon lecteur", 12, 340),
+            (scale, "dg-scale", "device", None, f"SN-{address}", "Balance de la salle de bain", 81, 3),
             (cuff, "dg-cuff", "device", None, None, "Tensiomètre", None, None),
         ):
             connection.execute(

@@ -14,7 +14,8 @@ async def test_an_untouched_journal_is_intact_and_says_so(product: Product) -> N
     browser = await product.signed_in(patient.username)
     await browser.get("/")
     assert await checked(product, patient.account.subject) == Intact(2)
-    assert "2 entries were checked: they are complete and unchanged" in text_of((await browser.get("/journal/check")).text)
+    page = await browser.get("/journal/check")
+    assert "2 entries were checked: they are complete and unchanged" in text_of(page.text)
 
 
 async def test_a_changed_removed_or_cut_journal_is_found_at_its_first_wrong_row(product: Product) -> None:

@@ -1,7 +1,6 @@
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 from portal_world import Patient, Product, field, lived_in, text_of
@@ -172,7 +171,7 @@ async def make_code(browser: Any, **changes: str) -> Any:
 
 
 async def test_a_code_is_made_shown_once_and_the_page_says_when_it_was_used(product: Product) -> None:
-    patient, browser = await home(product)
+    _patient, browser = await home(product)
     page = await make_code(browser)
     assert page.status_code == 201
     code = re.search(r"[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}", text_of(page.text))
@@ -229,7 +228,7 @@ async def test_a_meter_is_attached_by_its_address_to_the_patients_own_edge_only(
 
 
 async def test_a_purpose_is_taken_back_and_the_last_one_disconnects(product: Product) -> None:
-    patient, browser = await home(product)
+    _patient, browser = await home(product)
     app = await product.online_app()
     await product.connect_app(browser, app, "weight", "glucose")
     page = await browser.get("/apps")
@@ -251,7 +250,7 @@ async def test_a_purpose_is_taken_back_and_the_last_one_disconnects(product: Pro
 
 
 async def test_disconnecting_asks_first_and_ends_every_grant(product: Product) -> None:
-    patient, browser = await home(product)
+    _patient, browser = await home(product)
     app = await product.online_app()
     await product.connect_app(browser, app, "weight", "glucose")
     page = await browser.get(f"/apps/{app}/disconnect")

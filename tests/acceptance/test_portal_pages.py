@@ -1,0 +1,256 @@
+"""The portal in Chromium: sign-in, languages, pairing, removing; axe on every page, in light, dark and on a phone."""
+
+import asyncio
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import portal_world
+import psycopg
+import pytest
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from portal_world import PASSWORD, Product, lived_in
+
+from device_gateway.app import create_app
+from device_gateway.database.embedded import EmbeddedPostgres
+
+PHONE = {"viewport": {"width": 375, "height": 720}}
+DESKTOP = {"viewport": {"width": 1180, "height": 800}}
+LOOKS: dict[str, dict[str, Any]] = {
+    "french": {"locale": "fr-FR", **DESKTOP},
+    "english": {"locale": "en-GB", **DESKTOP},
+    "tablet": {"locale": "fr-FR", "viewport": {"width": 800, "height": 900}},
+    "dark": {"locale": "fr-FR", "color_scheme": "dark", **DESKTOP},
+    "phone": {"locale": "fr-FR", "is_mobile": True, "has_touch": True, **PHONE},
+    "forced-colours": {"locale": "fr-FR", "forced_colors": "active", **PHONE},
+}
+WITHOUT_JAVASCRIPT = {"locale": "fr-FR", "java_script_enabled": False, **DESKTOP}
+
+
+@dataclass
+class Portal:
+    base: str
+    hub: UUID
+    app: UUID
+
+
+@pytest.fixture(scope="module")
+def portal(postgres: EmbeddedPostgres) -> Iterator[Portal]:
+    """The application, listening, with a patient in French and one in English who have lived with it for weeks."""
+    with psycopg.connect(postgres.url("postgres", "postgres"), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE portal_pages TEMPLATE gateway OWNER gateway_owner")
+    owner, app_url = (postgres.url(role, "portal_pages") for role in ("gateway_owner", "gateway_app"))
+    with socket.socket() as probe, pytest.MonkeyPatch.context() as patch:
+        probe.bind(("127.0.0.1", 0))
+        base = f"http://127.0.0.1:{probe.getsockname()[1]}"
+        patch.setattr(portal_world, "BASE", base)
+        product = Product(owner, app_url)
+        found = _in_a_thread(_seed(product, owner, base))
+        server = uvicorn.Server(uvicorn.Config(create_app(product.settings), log_level="warning"))
+        probe.listen(100)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [probe]})
+        thread.start()
+        while not server.started:
+            time.sleep(0.05)
+        yield found
+        server.should_exit = True
+        thread.join()
+
+
+async def _seed(product: Product, owner_url: str, base: str) -> Portal:
+    async with product:
+        app = await product.online_app()
+        product.account("reviewer", "rene", display_name="René", language="fr")
+        product.account("vendor", "vera", display_name="Véra", language="fr")
+        product.patient(username="nina", display_name="Nina", language="fr")
+        hubs = []
+        for language in ("fr", "en"):
+            patient = product.patient(username=f"camille.{language}", language=language)
+            hubs.append(lived_in(patient.space, owner_url, address=f"C0:FF:EE:12:34:5{len(hubs)}"))
+            await product.connect_app(await product.signed_in(patient.username), app, "weight", "glucose")
+        return Portal(base, hubs[0], app)
+
+
+def _in_a_thread(work: Coroutine[Any, Any, Portal]) -> Portal:
+    """The loop of Playwright already runs in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
+@pytest.fixture
+def opened(portal: Portal, chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """A page of a browser of its own, signed in as `username` if that is given."""
+    contexts: list[BrowserContext] = []
+
+    def open_page(username: str = "", **look: Any) -> Page:
+        contexts.append(chromium.new_context(base_url=portal.base, timezone_id="Europe/Paris", **look))
+        contexts[-1].set_default_timeout(20_000)
+        page = contexts[-1].new_page()
+        if username:
+            page.goto("/login")
+            page.fill("#username", username)
+            page.fill("#password", PASSWORD)
+            page.locator("main button").click()
+            page.wait_for_url(re.compile(r"/(catalogue)?$"))
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def pages_of_a_patient(portal: Portal) -> list[str]:
+    return [
+        "/", "/?glucose=30&weight=365", "/devices", f"/devices/{portal.hub}/rename", f"/devices/{portal.hub}/remove",
+        "/devices/new", "/apps", f"/apps/{portal.app}/disconnect", "/journal", "/journal?kind=app&from=soon",
+        "/journal/check", "/settings", "/catalogue", f"/catalogue/apps/{portal.app}", "/nothing-here",
+    ]  # fmt: skip
+
+
+def faults(page: Page) -> list[str]:
+    """What axe finds on the page as it is, and whether it is wider than its window."""
+    result = Axe().run(page).response
+    found = [f"{one['id']}: {one['nodes'][0]['html'][:160]}" for one in result["violations"]]
+    width = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return found + ([f"{width} px wider than the window"] if width > 0 else [])
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_axe_finds_nothing_on_any_page_of_a_patient(portal: Portal, opened: Callable[..., Page], look: str) -> None:
+    page = opened("camille.en" if look == "english" else "camille.fr", **LOOKS[look])
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if "Content Security" in message.text else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    wrong = {}
+    for path in pages_of_a_patient(portal):
+        if look == "english" and str(portal.hub) in path:
+            continue  # the device of the other patient
+        page.goto(path)
+        for summary in page.locator("summary").all():
+            summary.click()
+        if found := faults(page):
+            wrong[path] = found
+    assert wrong == {}
+    assert said == []
+
+
+def test_axe_finds_nothing_on_the_pages_of_others(portal: Portal, opened: Callable[..., Page]) -> None:
+    wrong = {}
+    for username, paths in (
+        ("", ["/login", "/catalogue"]),
+        ("nina", ["/", "/devices", "/apps", "/journal"]),
+        ("vera", ["/catalogue", "/catalogue/apply", "/settings"]),
+        ("rene", ["/catalogue", "/catalogue/review"]),
+    ):
+        page = opened(username, **LOOKS["phone"])
+        for path in paths:
+            page.goto(path)
+            if found := faults(page):
+                wrong[f"{username} {path}"] = found
+    assert wrong == {}
+
+
+def test_a_patient_signs_in_reads_and_switches_the_language(opened: Callable[..., Page]) -> None:
+    page = opened("camille.fr", **LOOKS["french"])
+    expect(page.get_by_role("heading", level=1)).to_have_text("Bonjour Camille Martin")
+    expect(page.locator(".tile", has_text="Tension artérielle")).to_contain_text("121/79")
+    expect(page.get_by_role("img", name=re.compile("^Glucose sur 7 jours"))).to_be_visible()
+    page.get_by_role("link", name="90 jours").first.click()
+    expect(page.get_by_role("img", name=re.compile("^Glucose sur 90 jours"))).to_be_visible()
+    page.get_by_role("button", name="English").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Hello Camille Martin")
+    assert "glucose=90" in page.url
+    page.get_by_role("button", name="Français").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Bonjour Camille Martin")
+
+
+def test_a_wrong_password_is_said_and_the_name_is_kept(opened: Callable[..., Page]) -> None:
+    page = opened(**LOOKS["english"])
+    page.goto("/devices")
+    page.fill("#username", "nobody.here")
+    page.fill("#password", "a wrong password")
+    page.locator("main button").click()
+    expect(page.get_by_role("alert")).to_contain_text("do not go together")
+    expect(page.locator("#username")).to_have_value("nobody.here")
+    expect(page.locator("#password")).to_have_value("")
+
+
+def test_a_scale_is_paired_with_a_code_while_the_page_waits_and_then_removed(
+    portal: Portal, opened: Callable[..., Page]
+) -> None:
+    page = opened("nina", **LOOKS["phone"])
+    page.get_by_role("link", name="Appairer un appareil").click()
+    page.select_option("#model", "dg-scale")
+    page.fill("#name", "Balance de Nina")
+    page.get_by_role("button", name="Continuer").click()
+    code = page.locator(".claim-code").inner_text().split()[-1]
+    expect(page.get_by_role("img", name="QR")).to_be_visible()
+    assert faults(page) == []
+    answer = page.request.post(f"{portal.base}/api/devices/claim", data={"claim_code": code, "model": "dg-scale"})
+    assert answer.status == 201
+    expect(page.get_by_role("status")).to_contain_text("C’est appairé")
+    page.get_by_role("link", name="Voir mes appareils").click()
+    page.get_by_role("link", name="Retirer Balance de Nina").click()
+    page.get_by_role("button", name="Retirer cet appareil").click()
+    expect(page.get_by_role("status")).to_contain_text("L’appareil est retiré")
+    expect(page.get_by_text("Pas encore d’appareil")).to_be_visible()
+    page.get_by_role("link", name="Journal").click()
+    expect(page.locator(".timeline")).to_contain_text("Balance de Nina")
+
+
+def test_everything_works_without_javascript(portal: Portal, opened: Callable[..., Page]) -> None:
+    page = opened("nina", **WITHOUT_JAVASCRIPT)
+    page.goto("/devices/new")
+    page.select_option("#model", "dg-cuff")
+    page.fill("#name", "Tensiomètre")
+    page.get_by_role("button", name="Continuer").click()
+    code = page.locator(".claim-code").inner_text().split()[-1]
+    assert page.request.post(f"{portal.base}/api/devices/claim", data={"claim_code": code, "model": "dg-cuff"}).ok
+    page.goto("/devices")
+    page.get_by_role("link", name="Renommer Tensiomètre").click()
+    page.fill("#name", "Bras gauche")
+    page.get_by_role("button", name="Enregistrer").click()
+    expect(page.get_by_role("heading", name="Bras gauche")).to_be_visible()
+    page.get_by_role("button", name="Se déconnecter").click()
+    expect(page.get_by_role("button", name="Se connecter")).to_be_visible()
+
+
+def test_the_newest_value_appears_by_itself(portal: Portal, opened: Callable[..., Page]) -> None:
+    page = opened("camille.fr", **LOOKS["french"])
+    page.clock.install()
+    page.goto("/")
+    with page.expect_response(lambda response: response.url.endswith("/latest")) as answered:
+        page.clock.fast_forward(16_000)
+    assert answered.value.status == 200
+    expect(page.locator(".tile", has_text="Tension artérielle")).to_contain_text("121/79")
+
+
+def test_a_keyboard_alone_reaches_the_content_and_every_tab(opened: Callable[..., Page]) -> None:
+    page = opened("camille.fr", **LOOKS["french"])
+    page.goto("/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Aller au contenu")).to_be_focused()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "content"
+    page.goto("/")
+    names = []
+    for _ in range(9):
+        page.keyboard.press("Tab")
+        names.append(page.evaluate("document.activeElement.textContent.trim()"))
+    assert names[2:7] == ["Accueil", "Appareils", "Applications", "Journal", "Réglages"]
+
+
+def test_at_twice_the_text_size_nothing_is_cut(opened: Callable[..., Page]) -> None:
+    page = opened("camille.fr", **LOOKS["french"])
+    for path in ("/", "/devices", "/apps", "/journal"):
+        page.goto(path)
+        page.set_viewport_size({"width": 590, "height": 400})  # 1180 px at 200 %
+        assert faults(page) == []
