@@ -252,7 +252,7 @@ def misfit_of(delivery: Delivery) -> Misfit | None:
 
 
 def answers_of(deliveries: Iterable[Delivery]) -> list[Answer]:
-    """Outcome messages. What was not understood is answered where its message id can be read, or it would come again."""
+    """Outcome messages. What was not understood is answered where its message id can be read, or it comes again."""
     answers = []
     for delivery in deliveries:
         topic, decoded = delivery.topic, delivery.decoded
