@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from device_gateway.transports.ble.link import Link, connected
+from device_gateway.transports.ble.pairing_agent import PairingAgent
 from device_gateway.transports.ble.radio import Radio
 from device_gateway.transports.ble.scan import find
 from device_gateway.transports.ble.sync import Batch, SyncReport, sync_records
@@ -95,7 +96,7 @@ class Meter:
 
 
 @dataclass
-class Person:
+class Person(PairingAgent):
     """Types the passkey that a meter shows."""
 
     digits: int | None = PASSKEY

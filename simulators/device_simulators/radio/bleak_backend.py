@@ -1,6 +1,9 @@
 """bleak on a virtual radio: what the gateway finds under the entry point ``device_gateway.radios: virtual``."""
 
+import asyncio
 from pathlib import Path
+
+from bleak.backends.device import BLEDevice
 
 from device_simulators.radio.client import VirtualClient
 from device_simulators.radio.host import Host, PasskeyAgent
@@ -27,6 +30,15 @@ class VirtualRadio:
 
         self.scanner_backend: type[VirtualScanner] = Scanner
         self.client_backend: type[VirtualClient] = Client
+
+    async def ready(self) -> asyncio.Future[None]:
+        """Joins the air where this was not done. The future is done when that stay on the air has ended."""
+        return (await self._host.joined()).lost
+
+    async def has_bond(self, device: BLEDevice) -> bool:
+        """Whether there are keys of the device in `bonds`."""
+        keys = (await self._host.joined()).device.keystore
+        return keys is not None and await keys.get(str(device.details)) is not None
 
     async def close(self) -> None:
         """Leaves the air."""

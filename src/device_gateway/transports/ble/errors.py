@@ -17,6 +17,10 @@ class RadioUnavailable(BluetoothError):
     exit_code = 69
 
 
+class RadioBusy(BluetoothError):
+    """The radio is occupied with another connection or another bond: try again in a moment."""
+
+
 class DeviceNotHeard(BluetoothError):
     """The device does not advertise: wake it up and bring it nearer."""
 

@@ -10,6 +10,7 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
 from bleak.exc import BleakDeviceNotFoundError, BleakError, BleakGATTProtocolError
 
+from device_gateway.transports.ble.bluez import errors as bluez
 from device_gateway.transports.ble.errors import (
     AccessRefused,
     BluetoothError,
@@ -18,20 +19,25 @@ from device_gateway.transports.ble.errors import (
     DeviceNotHeard,
     LinkLost,
     NoAnswer,
+    RadioUnavailable,
 )
 from device_gateway.transports.ble.radio import Radio
+from device_gateway.transports.ble.scan import find
 
 T = TypeVar("T")
 
 CONNECT_TIMEOUT_S = 45.0  # longer than the 30 s that a person has to type a passkey
 OPERATION_TIMEOUT_S = 35.0  # longer than the 30 s after which an ATT transaction is over
 DISCONNECT_TIMEOUT_S = 10.0
+RESCAN_S = 10.0  # for a device that was heard a moment ago, and that the system has dropped since
+BUSY_ATTEMPTS = 3
+BUSY_WAIT_S = 1.0
 WAITING_LIMIT = 200_000  # notifications: three times the largest memory of 65,535 records; more is a device gone wild
 
 # bleak has no exceptions of its own for these; the words are those of BlueZ, WinRT and the virtual radio.
 _REFUSED_WORDS = ("authenticationfailed", "authenticationrejected", "authenticationcanceled", "confirm_value_failed",
                   "passkey_entry_failed", "authentication_requirements", "could not pair")  # fmt: skip
-_FORGOTTEN_WORDS = ("pin_or_key_missing", "pin or key missing", "mic_failure", "br-connection-canceled")
+_FORGOTTEN_WORDS = ("pin_or_key_missing", "pin or key missing", "mic_failure")
 
 _LOST = object()  # in the queue of notifications: none will follow
 
@@ -40,6 +46,9 @@ class Link:
     """An open connection. Every method raises BluetoothError: LinkLost, NoAnswer or AccessRefused."""
 
     def __init__(self, radio: Radio, device: BLEDevice) -> None:
+        self._radio = radio
+        self._device = device
+        self._radio_lost: asyncio.Future[None] | None = None
         self._lost = False
         self._subscribed: set[str] = set()
         self._notified: asyncio.Queue[tuple[str, bytes] | object] = asyncio.Queue()
@@ -53,13 +62,25 @@ class Link:
 
     async def open(self) -> None:
         """Connects, and bonds where there is no bond yet. Raises what `connected` says."""
-        try:
-            await asyncio.wait_for(self._client.connect(), CONNECT_TIMEOUT_S + DISCONNECT_TIMEOUT_S)
-        except (BleakError, TimeoutError, OSError, EOFError) as error:
-            raise connect_error(error) from error
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                await self._connect()
+            except (BleakError, TimeoutError, OSError, EOFError) as error:
+                if bluez.busy(error) and attempt < BUSY_ATTEMPTS:
+                    await asyncio.sleep(BUSY_WAIT_S * attempt)
+                elif not (bluez.bond_doubtful(error) and await self._radio.has_bond(self._device)):
+                    raise connect_error(error) from error
+                elif attempt > 1:  # the same twice, with a bond on our side: there is none on the other
+                    raise BondLost from error
+            else:
+                return
 
     async def close(self) -> None:
         """Disconnects. A connection that is gone already is closed too."""
+        if self._radio_lost is not None:
+            self._radio_lost.remove_done_callback(self._radio_gone)
         with suppress(BleakError, TimeoutError, OSError, EOFError):
             await asyncio.wait_for(self._client.disconnect(), DISCONNECT_TIMEOUT_S)
 
@@ -100,6 +121,28 @@ class Link:
         self._notified.put_nowait(_LOST)
         raise LinkLost
 
+    async def _connect(self) -> None:
+        """One attempt, given up at once when the radio goes."""
+        lost = await self._radio.ready()
+        connecting = asyncio.ensure_future(self._client.connect())
+        try:
+            longest_s = CONNECT_TIMEOUT_S + DISCONNECT_TIMEOUT_S
+            await asyncio.wait({connecting, lost}, timeout=longest_s, return_when=asyncio.FIRST_COMPLETED)
+            if connecting.done():
+                connecting.result()
+            elif lost.done():
+                raise RadioUnavailable("the radio went away")
+            else:
+                raise TimeoutError(f"nothing within {longest_s:g} s")
+        finally:
+            connecting.cancel()
+            await asyncio.wait({connecting}, timeout=DISCONNECT_TIMEOUT_S)
+        self._radio_lost = lost
+        lost.add_done_callback(self._radio_gone)
+
+    def _radio_gone(self, _lost: asyncio.Future[None]) -> None:
+        self._end()
+
     async def _try(self, work: Awaitable[T], doing: str) -> T:
         try:
             return await asyncio.wait_for(work, OPERATION_TIMEOUT_S)
@@ -108,7 +151,7 @@ class Link:
         except TimeoutError as error:
             raise NoAnswer(f"no answer to {doing}") from error
         except (BleakError, OSError, EOFError) as error:
-            if self._lost or not self._client.is_connected:
+            if self._lost or not self._client.is_connected or bluez.link_gone(error):
                 raise LinkLost from error
             raise AccessRefused(f"cannot {doing}: {error}") from error
 
@@ -134,7 +177,11 @@ async def connected(radio: Radio, device: BLEDevice) -> AsyncIterator[Link]:
     """
     link = Link(radio, device)
     try:
-        await link.open()
+        try:
+            await link.open()
+        except DeviceNotHeard:  # BlueZ forgets a device without a bond half a minute after the scan
+            link = Link(radio, (await find(radio, device.address, RESCAN_S)).device)
+            await link.open()
         yield link
     finally:
         await link.close()
@@ -144,6 +191,8 @@ def connect_error(error: Exception) -> BluetoothError:
     """Why a connection could not be made, in our words."""
     if isinstance(error, BleakDeviceNotFoundError):
         return DeviceNotHeard()
+    if (meaning := bluez.connect_error(error)) is not None:
+        return meaning
     text = f"{error} {error.args}".lower()
     if any(word in text for word in _FORGOTTEN_WORDS):
         return BondLost()

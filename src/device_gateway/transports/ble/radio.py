@@ -1,5 +1,7 @@
 """The radio of this host, or a virtual one. Everything else speaks bleak's public API and does not know which."""
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
@@ -7,19 +9,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bleak.backends.client import BaseBleakClient
+from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import BaseBleakScanner
 
 from device_gateway.errors import PartMissing
+from device_gateway.transports.ble.pairing_agent import PairingAgent
 
 GROUP = "device_gateway.radios"
 VIRTUAL = "virtual"
-
-
-class PairingAgent(Protocol):
-    """Answers for the person who holds the device."""
-
-    async def passkey(self, address: str) -> int | None:
-        """The six digits that the device at `address` shows, None to refuse the bond."""
 
 
 class Radio(Protocol):
@@ -31,28 +28,56 @@ class Radio(Protocol):
     @property
     def client_backend(self) -> type[BaseBleakClient] | None: ...
 
+    async def ready(self) -> asyncio.Future[None]:
+        """Makes sure, before each scan and connection, that there is a radio and that it knows whom to ask.
+
+        The future is done as soon as that radio has gone, and its links with it; do not cancel it. Raises
+        RadioUnavailable or BleakError.
+        """
+
+    async def has_bond(self, device: BLEDevice) -> bool | None:
+        """Whether this side has keys of the device; None where the operating system does not tell."""
+
     async def close(self) -> None:
         """Leaves the radio to others."""
 
 
 class HostRadio:
-    """The Bluetooth adapter of this host. Its bonds are the operating system's, which also asks for the passkey."""
+    """The Bluetooth adapter of this host. Its bonds are the operating system's.
+
+    On Linux BlueZ asks `agent` while it bonds. macOS and Windows ask the person at the screen by themselves, and let
+    no program answer; when their Bluetooth goes, bleak tells it to each connection.
+    """
 
     scanner_backend: type[BaseBleakScanner] | None = None
     client_backend: type[BaseBleakClient] | None = None
 
+    def __init__(self, agent: PairingAgent) -> None:
+        self._bluez = None
+        if sys.platform == "linux":
+            from device_gateway.transports.ble.bluez.host import BlueZ  # D-Bus is there on Linux only
+
+            self._bluez = BlueZ(agent)
+
+    async def ready(self) -> asyncio.Future[None]:
+        return await self._bluez.ready() if self._bluez else asyncio.get_running_loop().create_future()
+
+    async def has_bond(self, device: BLEDevice) -> bool | None:
+        return await self._bluez.has_bond(device.details["path"]) if self._bluez else None
+
     async def close(self) -> None:
-        """Nothing is held between scans and connections."""
+        if self._bluez:
+            await self._bluez.close()
 
 
 @asynccontextmanager
 async def open_radio(spec: str | None, bonds: Path, agent: PairingAgent) -> AsyncIterator[Radio]:
     """The virtual radio at `spec` (``unix:PATH`` or ``tcp:HOST:PORT``), or the host's when `spec` is empty.
 
-    A virtual radio keeps its bonds in the file `bonds` and asks `agent` for passkeys. Raises PartMissing when the
-    package with the virtual radio is not installed.
+    Whoever bonds asks `agent`. A virtual radio keeps its bonds in the file `bonds`. Raises PartMissing when the package
+    with the virtual radio is not installed.
     """
-    radio = virtual_radio(spec, bonds, agent) if spec else HostRadio()
+    radio = virtual_radio(spec, bonds, agent) if spec else HostRadio(agent)
     try:
         yield radio
     finally:

@@ -47,15 +47,21 @@ async def scan(radio: Radio, timeout_s: float, wanted: Collection[str] | None = 
         if addresses is not None and addresses <= found.keys():
             complete.set()
 
+    def gone(_lost: asyncio.Future[None]) -> None:
+        complete.set()
+
     scanner = BleakScanner(heard, backend=radio.scanner_backend)
     try:
         async with asyncio.timeout(START_TIMEOUT_S):
+            lost = await radio.ready()
             await scanner.start()
+        lost.add_done_callback(gone)
         try:
             await asyncio.wait_for(complete.wait(), timeout_s)
         except TimeoutError:
             pass
         finally:
+            lost.remove_done_callback(gone)
             async with asyncio.timeout(START_TIMEOUT_S):
                 await scanner.stop()
     except (BleakError, TimeoutError, OSError, EOFError) as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from device_gateway.transports.ble.device_facts import read_battery_percent, read_make
 from device_gateway.transports.ble.link import connected
+from device_gateway.transports.ble.pairing_agent import PairingAgent
 from device_gateway.transports.ble.radio import open_radio
 from device_gateway.transports.ble.scan import find
 from device_gateway.transports.edge.state import BONDS_FILE, edge_directory
@@ -30,7 +31,7 @@ class PairedMeter:
     battery_percent: int | None
 
 
-class _Asking:
+class _Asking(PairingAgent):
     def __init__(self, ask: AskPasskey) -> None:
         self._ask = ask
 

@@ -9,6 +9,7 @@ from device_gateway.errors import GatewayError
 from device_gateway.transports.ble.adapter import record_adapter
 from device_gateway.transports.ble.device_facts import read_battery_percent, read_clock
 from device_gateway.transports.ble.link import connected
+from device_gateway.transports.ble.pairing_agent import PairingAgent
 from device_gateway.transports.ble.radio import Radio
 from device_gateway.transports.ble.scan import Heard, scan
 from device_gateway.transports.ble.sync import Batch, SyncReport, sync_records
@@ -21,7 +22,7 @@ TELL_EVERY_S = 3600.0  # how often the gateway hears of clock and battery of a m
 _log = structlog.get_logger(__name__)
 
 
-class KnownPasskeys:
+class KnownPasskeys(PairingAgent):
     """Answers for meters whose passkey was given when they were added."""
 
     def __init__(self, state: EdgeState) -> None:

@@ -1,0 +1,111 @@
+"""Our place beside `bluetoothd` on the system bus: our agent known to it, and its going noticed."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any, Final
+
+import structlog
+from dbus_fast import BusType, Message, MessageType
+from dbus_fast.aio import MessageBus
+from dbus_fast.errors import AuthError
+
+from device_gateway.transports.ble.bluez.agent import CAPABILITY, Agent
+from device_gateway.transports.ble.bluez.watch import BLUEZ, Watch
+from device_gateway.transports.ble.errors import RadioUnavailable
+from device_gateway.transports.ble.pairing_agent import PairingAgent
+
+AGENT_PATH: Final = "/device_gateway/agent"
+ANSWER_TIMEOUT_S: Final = 10.0  # bluetoothd answers in milliseconds, unless systemd has to start it first
+LEAVE_TIMEOUT_S: Final = 2.0
+
+_AGENTS = "org.bluez.AgentManager1"
+_ALREADY = "org.bluez.Error.AlreadyExists"
+_AGENT_REFUSED = "BlueZ does not take our agent"
+
+_log = structlog.get_logger(__name__)
+
+
+class BlueZ:
+    """The system's BlueZ with `person` as its agent: before each connection `ready`, at the end `close`.
+
+    BlueZ takes the questions of a bond to the agent of the program that asked for the bond, and bleak opens a
+    connection to the bus for each device. So ours has to be the default agent; whose it was before has that place again
+    after `close`.
+    """
+
+    def __init__(self, person: PairingAgent) -> None:
+        self._agent = Agent(person)
+        self._bus: MessageBus | None = None
+        self._watch: Watch | None = None
+        self._starting = asyncio.Lock()
+
+    async def ready(self) -> asyncio.Future[None]:
+        """Has our agent registered; again where `bluetoothd` is another one than before. Raises RadioUnavailable.
+
+        The future is done as soon as this `bluetoothd`, or the bus, has gone.
+        """
+        async with self._starting:
+            if self._watch is None or self._watch.lost.done():
+                self._leave()
+                try:
+                    async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                        self._watch = await self._register()
+                except (OSError, EOFError, TimeoutError, AuthError) as error:
+                    self._leave()
+                    raise RadioUnavailable(f"the system bus does not answer: {error}") from error
+                except BaseException:
+                    self._leave()
+                    raise
+            return self._watch.lost
+
+    async def has_bond(self, path: str) -> bool:
+        """Whether BlueZ has keys of the device with this object path. False where it does not know the device."""
+        if self._bus is None:
+            return False
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                reply = await self._call(
+                    path, "org.freedesktop.DBus.Properties", "Get", "ss", ["org.bluez.Device1", "Paired"]
+                )
+        except (OSError, EOFError, TimeoutError):
+            return False
+        return reply.message_type is MessageType.METHOD_RETURN and bool(reply.body[0].value)
+
+    async def close(self) -> None:
+        """Gives the place of the default agent back."""
+        async with self._starting:
+            if self._watch is not None and not self._watch.lost.done():
+                with suppress(OSError, EOFError, TimeoutError):
+                    async with asyncio.timeout(LEAVE_TIMEOUT_S):
+                        await self._call("/org/bluez", _AGENTS, "UnregisterAgent", "o", [AGENT_PATH])
+            self._leave()
+
+    async def _register(self) -> Watch:
+        bus = self._bus = MessageBus(bus_type=BusType.SYSTEM)
+        await bus.connect()
+        bus.export(AGENT_PATH, self._agent)
+        watch = self._watch = Watch(bus)
+        await watch.start()
+        for member, signature, body in (
+            ("RegisterAgent", "os", [AGENT_PATH, CAPABILITY]),
+            ("RequestDefaultAgent", "o", [AGENT_PATH]),
+        ):
+            reply = await self._call("/org/bluez", _AGENTS, member, signature, body)
+            if reply.message_type is MessageType.ERROR and reply.error_name != _ALREADY:
+                raise RadioUnavailable(f"{_AGENT_REFUSED}: {reply.error_name} {' '.join(map(str, reply.body))}")
+        _log.debug("ble.agent_registered")
+        return watch
+
+    async def _call(self, path: str, interface: str, member: str, signature: str, body: list[Any]) -> Message:
+        if self._bus is None:
+            raise EOFError("the system bus was left")
+        return await self._bus.call(Message(BLUEZ, path, interface, member, signature=signature, body=body))
+
+    def _leave(self) -> None:
+        self._agent.give_up()
+        if self._watch is not None:
+            self._watch.stop()
+            self._watch = None
+        if self._bus is not None:
+            self._bus.disconnect()
+            self._bus = None
