@@ -77,6 +77,7 @@ class Demo:
         self._begun = time.monotonic()
 
     def run(self) -> None:
+        (self._data_dir / DEMO_FILE).unlink(missing_ok=True)  # of a run that was killed: its presence means "ready"
         with ExitStack() as stack:
             stack.callback((self._data_dir / DEMO_FILE).unlink, missing_ok=True)
             stack.callback((self._data_dir / RUNTIME_FILE).unlink, missing_ok=True)
