@@ -5,6 +5,7 @@ A bad setting stops the process at the start, with the variable's name and what 
 
 import json
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from device_gateway.errors import BadSetting
 
 PREFIX = "DEVICE_GATEWAY_"
 RUNTIME_FILE = "runtime.json"
+PASSWORD_PARAMETER = re.compile(r"([?&](?:ssl)?password=)[^&]*")  # libpq takes a password there too
 
 
 class Settings(BaseSettings):
@@ -147,6 +149,8 @@ def _runtime(directory: Path) -> dict[str, Any]:
         found = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise BadSetting(f"{path}: {error}") from error
+    if not isinstance(found, dict):
+        raise BadSetting(f"{path}: an object with settings is needed")
     return {name: value for name, value in found.items() if name in Settings.model_fields}
 
 
@@ -157,5 +161,6 @@ def shown(settings: Settings) -> list[tuple[str, str, str]]:
         text = str(getattr(settings, name) if getattr(settings, name) is not None else "")
         if password := urlsplit(text).password if "://" in text else None:
             text = text.replace(f":{password}@", ":***@")
+        text = PASSWORD_PARAMETER.sub(r"\1***", text)
         rows.append((f"{PREFIX}{name.upper()}", text, field.description or ""))
     return rows

