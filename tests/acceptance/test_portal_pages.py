@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from portal_world import PASSWORD, Product, lived_in
+from reading_world import Space
 
 from device_gateway.app import create_app
 from device_gateway.database.embedded import EmbeddedPostgres
@@ -40,6 +42,7 @@ class Portal:
     base: str
     hub: UUID
     app: UUID
+    waiting: Space  # of noor, who has a scale and no reading yet
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +74,14 @@ async def _seed(product: Product, owner_url: str, base: str) -> Portal:
         product.account("reviewer", "rene", display_name="René", language="fr")
         product.account("vendor", "vera", display_name="Véra", language="fr")
         product.patient(username="nina", display_name="Nina", language="fr")
+        noor = product.patient(username="noor", display_name="Noor", language="fr")
+        noor.space.device("dg-scale")
         hubs = []
         for language in ("fr", "en"):
             patient = product.patient(username=f"camille.{language}", language=language)
             hubs.append(lived_in(patient.space, owner_url, address=f"C0:FF:EE:12:34:5{len(hubs)}"))
             await product.connect_app(await product.signed_in(patient.username), app, "weight", "glucose")
-        return Portal(base, hubs[0], app)
+        return Portal(base, hubs[0], app, noor.space)
 
 
 def _in_a_thread(work: Coroutine[Any, Any, Portal]) -> Portal:
@@ -231,6 +236,16 @@ def test_the_newest_value_appears_by_itself(portal: Portal, opened: Callable[...
         page.clock.fast_forward(16_000)
     assert answered.value.status == 200
     expect(page.locator(".tile", has_text="Tension artérielle")).to_contain_text("121/79")
+
+
+def test_the_first_measurement_appears_by_itself(portal: Portal, opened: Callable[..., Page]) -> None:
+    page = opened("noor", **LOOKS["french"])
+    page.clock.install()
+    page.goto("/")
+    expect(page.get_by_role("heading", name="En attente de votre première mesure")).to_be_visible()
+    portal.waiting.put("body-weight", "61.05", datetime.now(UTC).isoformat())
+    page.clock.fast_forward(16_000)
+    expect(page.locator(".tile", has_text="Poids")).to_contain_text("61,05")
 
 
 def test_a_keyboard_alone_reaches_the_content_and_every_tab(opened: Callable[..., Page]) -> None:

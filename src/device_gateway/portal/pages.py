@@ -56,7 +56,7 @@ class Pages:
             "language": words.language,
             "languages": LANGUAGES,
             "path": request.url.path,
-            "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+            "here": _here(request),
             "now": datetime.now(UTC),
             **context,
         }
@@ -64,6 +64,14 @@ class Pages:
         response.headers.update(headers(context.get(FORM_ACTION, ())))
         response.headers["Content-Language"] = words.language
         return response
+
+
+def _here(request: HTTPConnection) -> str | None:
+    """Where a change of language leads back to; None on a page that only an answered form of an app shows."""
+    path = request.url.path
+    if request.scope["method"] == "GET":
+        return path + (f"?{request.url.query}" if request.url.query else "")
+    return None if path.startswith("/oauth/") else path
 
 
 def headers(form_action: Sequence[str] = ()) -> dict[str, str]:

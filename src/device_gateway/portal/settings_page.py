@@ -60,6 +60,7 @@ async def set_password(request: Request, account: Person) -> Response:
 
 def _page(request: Request, account: Account, problems: dict[str, str], zone: str, status: int = 200) -> Response:
     context = {
+        "here": "/settings",  # its forms are posted to paths that show nothing by themselves
         "problems": problems,
         "zone": zone,
         "zones": sorted(zones()),

@@ -1,5 +1,8 @@
+from datetime import UTC, datetime
+
 from portal_world import Product, text_of
 
+from device_gateway.devices.claim_codes import make_claim_code
 from device_gateway.journal.reading_back import Broken, Intact, verify
 
 
@@ -22,9 +25,12 @@ async def test_a_changed_removed_or_cut_journal_is_found_at_its_first_wrong_row(
     patient, untouched = product.patient(), product.patient()
     browser = await product.signed_in(patient.username)
     await product.signed_in(untouched.username)
-    for _ in range(5):
-        await browser.get("/")
     space = patient.account.subject
+    assert space
+    async with product.app.state.pool.connection() as connection:
+        for number in range(5):
+            now = datetime.now(UTC)
+            await make_claim_code(connection, space, patient.account, f"Balance {number}", now, minutes=15)
     product.owner("CREATE TABLE kept AS SELECT * FROM gateway.journal")
     for change, first in (
         ("UPDATE gateway.journal SET actor_name = 'Somebody' WHERE space_id = %s AND n = 3", 3),

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from portal_world import Patient, Product, field, lived_in, text_of
 
+from device_gateway.devices.claim_codes import make_claim_code
+
 PATIENT_PAGES = ["/", "/devices", "/devices/new", "/apps", "/journal", "/journal/check", "/settings", "/latest"]
 
 
@@ -96,9 +98,10 @@ async def test_a_sensors_curve_stays_small_and_its_table_goes_by_days(product: P
     assert (await browser.get("/?glucose=nonsense&weight=-1")).status_code == 200
 
 
-async def test_looking_is_journalled_with_how_many_and_never_which_value(product: Product) -> None:
+async def test_looking_is_journalled_once_an_hour_with_how_many_and_never_which_value(product: Product) -> None:
     patient, browser = await home(product)
     patient.space.put("body-weight", "72.40", datetime.now(UTC).isoformat())
+    await browser.get("/")
     await browser.get("/")
     await browser.get("/latest", headers={"hx-request": "true"})
     rows = [row for row in patient.space.journal() if row.event == "portal:reading:read"]
@@ -284,14 +287,24 @@ async def test_the_zone_is_checked_and_moves_the_days(product: Product) -> None:
     wrong = await browser.post("/settings/zone", data={"zone": "GMT+4", "csrf_token": token})
     assert wrong.status_code == 422
     assert 'value="GMT+4"' in wrong.text
+    assert 'name="next" value="/settings"' in wrong.text
     await browser.post("/settings/zone", data={"zone": "Indian/Reunion", "csrf_token": token})
     assert 'value="Indian/Reunion"' in (await browser.get("/settings")).text
 
 
+async def make_codes(product: Product, patient: Patient, count: int) -> None:
+    assert patient.account.subject
+    async with product.app.state.pool.connection() as connection:
+        for number in range(count):
+            now = datetime.now(UTC)
+            await make_claim_code(
+                connection, patient.account.subject, patient.account, f"Balance {number}", now, minutes=15
+            )
+
+
 async def test_the_journal_is_filtered_and_paged_without_losing_a_row(product: Product) -> None:
     patient, browser = await home(product)
-    for _ in range(50):
-        await browser.get("/")
+    await make_codes(product, patient, 50)
     page = await browser.get("/journal")
     first = page.text.count("<time ")
     assert first == 40
