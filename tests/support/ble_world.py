@@ -27,6 +27,7 @@ END_TIMEOUT_S = 10.0
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(
     [
+        "bluez_facade.stack",
         "device_simulators.ble.command",
         "device_simulators.radio.air",
         "device_simulators.radio.bleak_backend",
@@ -134,7 +135,12 @@ async def sync(radio: Radio, address: str, kept: Kept, *, notification_timeout_s
 
 async def sync_link(link: Link, kept: Kept, *, notification_timeout_s: float = 10.0) -> SyncReport:
     return await sync_records(
-        link, GlucoseMeter(), kept.position, kept.keep, notification_timeout_s=notification_timeout_s
+        link,
+        GlucoseMeter(),
+        kept.position,
+        kept.keep,
+        mark=kept.batches[-1].mark if kept.batches else None,
+        notification_timeout_s=notification_timeout_s,
     )
 
 

@@ -1,8 +1,9 @@
 """What the gateway asks of an adapter for Bluetooth devices. Adapters are found by entry point, never imported."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import ClassVar, Protocol, cast
+from functools import cache
+from typing import Any, ClassVar, Protocol, cast
 
 from device_gateway.errors import UnknownModel
 from device_gateway.ingest.dialects import adapters
@@ -28,6 +29,10 @@ class RecordDecoder(Protocol):
 
     def finish(self) -> list[Reading | Rejected]:
         """After a completed transfer: what still waited, as good as it is."""
+
+
+# What an adapter need not say of devices that have nothing of the kind.
+UNSAID: Mapping[str, object] = {"record_access": None, "reads": (), "session_start": None, "live": False}
 
 
 class RecordAdapter(Protocol):
@@ -60,13 +65,18 @@ class RecordAdapter(Protocol):
         """A fresh one, for one sync."""
 
 
+def complete(adapter: Any) -> RecordAdapter:  # Any: the entry point is a promise; there is no type to check it with
+    """The adapter, with what it left unsaid."""
+    for name, value in UNSAID.items():
+        if not hasattr(adapter, name):
+            setattr(adapter, name, value)
+    return cast(RecordAdapter, adapter)
+
+
+@cache
 def record_adapters() -> dict[str, RecordAdapter]:
     """Installed adapters for Bluetooth devices, by key."""
-    return {
-        adapter.key: cast(RecordAdapter, adapter)  # the entry point is a promise; there is no type to check it with
-        for adapter in adapters()
-        if adapter.transport == "ble"
-    }
+    return {adapter.key: complete(adapter) for adapter in adapters() if adapter.transport == "ble"}
 
 
 def record_adapter(key: str) -> RecordAdapter:

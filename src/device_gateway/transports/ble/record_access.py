@@ -24,9 +24,9 @@ BUSY_ATTEMPTS: Final = 3
 BUSY_WAIT_S: Final = 1.0
 _SLACK_PACKETS: Final = 64  # records taken while the transfer runs
 
-_REPORT, _ABORT, _NUMBER, _NUMBER_RESPONSE, _RESPONSE = 1, 3, 4, 5, 6
-_ALL, _AT_LEAST, _LAST = b"\x01", 3, b"\x06"
-_BY_SEQ = 1
+_REPORT, _DELETE, _ABORT, _NUMBER, _NUMBER_RESPONSE, _RESPONSE = 1, 2, 3, 4, 5, 6
+_ALL, _AT_MOST, _AT_LEAST, _BETWEEN, _LAST = b"\x01", 2, 3, 4, b"\x06"
+_BY_SEQ = 1  # of a meter the sequence number, of a glucose sensor the minutes since its session began
 _BUSY_CODES = (0xFE, 0x80)  # "procedure already in progress"; 0x80 before the common codes were assigned
 
 SUCCESS, NOT_SUPPORTED, OPERATOR_NOT_SUPPORTED, NO_RECORDS, OPERAND_NOT_SUPPORTED = 1, 2, 4, 6, 9
@@ -50,7 +50,7 @@ Notified = Callable[[str, bytes], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which records: all of them, those from a sequence number on, or the newest one."""
+    """Which records: all of them, the newest one, or those from, up to or between sequence numbers."""
 
     octets: bytes
 
@@ -66,6 +66,15 @@ class Selection:
     def starting_at(cls, seq: int) -> "Selection":
         """`seq` is 0 … 65535."""
         return cls(bytes([_AT_LEAST, _BY_SEQ]) + seq.to_bytes(2, "little"))
+
+    @classmethod
+    def up_to(cls, seq: int) -> "Selection":
+        return cls(bytes([_AT_MOST, _BY_SEQ]) + seq.to_bytes(2, "little"))
+
+    @classmethod
+    def between(cls, first: int, last: int) -> "Selection":
+        """Both included; `first` is not above `last`."""
+        return cls(bytes([_BETWEEN, _BY_SEQ]) + first.to_bytes(2, "little") + last.to_bytes(2, "little"))
 
 
 class RecordAccess:
@@ -117,6 +126,16 @@ class RecordAccess:
                 await self.abort()
                 raise RecordAccessRefused(f"the device did not stop sending: ended after {packets} notifications", 0)
             await packet(uuid, value)
+
+    async def delete(self, selection: Selection) -> None:
+        """Has the device forget the records. Raises RecordAccessRefused, NoAnswer or LinkLost."""
+        await self._request(bytes([_DELETE]) + selection.octets)
+        while True:
+            code = _code(await self._answer(), _DELETE)
+            if code in (SUCCESS, NO_RECORDS):
+                return
+            if code is not None:
+                raise _refused(code)
 
     async def abort(self) -> None:
         """Ends what the device is doing; gives up waiting for its answer soon, and never raises for it."""

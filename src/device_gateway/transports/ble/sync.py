@@ -1,24 +1,29 @@
 """Fetching what a device has recorded since the last time, and giving it away batch by batch as it comes.
 
-    count       how many records after the last one kept (all of them the first time)
-    restarted?  none, and the newest one is older than that: the device began to number anew, so all of them
-    report      each notification to the decoder, each `BATCH_RECORDS` results to `keep`
-    again       once more, when fewer records came than were counted
+    read        what the decoder must know before; another start of the sensor session begins a new numbering
+    subscribe   to all that the device notifies or indicates
+    newest?     the last record kept: nothing to do; a lower number: the device began to number anew, so all of them
+    count       how many records there are from the last one kept on (all of them the first time)
+    report      that last record first, to see that it is still the same, then each notification to the decoder
+    again       once more what is missing, when fewer records came than were counted
+
+A device without a Record Access Control Point sends by itself what is new; it is listened to until it falls silent or
+drops the link. One that measures continually is listened to after its records, for as long as it stays.
 
 Broken off anywhere, what came is kept, and the position with it: the next sync goes on there. What is asked for twice
 is the same record with the same identity, and so stored once.
 """
 
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
-from device_gateway.readings.model import Reading, Rejected
-from device_gateway.transports.ble.adapter import Packet, RecordAdapter, RecordDecoder
-from device_gateway.transports.ble.errors import BluetoothError, RecordAccessRefused
+from device_gateway.transports.ble.adapter import RecordAdapter
+from device_gateway.transports.ble.errors import AccessRefused, BluetoothError, LinkLost, NoAnswer, RecordAccessRefused
 from device_gateway.transports.ble.link import Link
-from device_gateway.transports.ble.progress import Progress
 from device_gateway.transports.ble.record_access import (
     HIGHEST_SEQ,
     NOTIFICATION_TIMEOUT_S,
@@ -26,41 +31,57 @@ from device_gateway.transports.ble.record_access import (
     RecordAccess,
     Selection,
 )
+from device_gateway.transports.ble.transfer import Batch, Keep, Known, NumberedAnew, Refusal, Transfer
 
-BATCH_RECORDS = 50  # results: kept together in one transaction; what a power cut makes us ask for again at most
+__all__ = ["Batch", "Keep", "Patience", "Refusal", "SyncReport", "sync_records"]
+
+LIVE_FLUSH_S: Final = 10.0  # a heart rate comes every second: not each is a transaction and a message of its own
+HOLES_ASKED: Final = 8  # stretches asked for one by one; more are asked for as one, with what came between them
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """What the adapter could not use, and the packets that this rests on."""
+class Patience:
+    """How long a device is waited for.
 
-    rejected: Rejected
-    packets: tuple[Packet, ...]
+    record_s  for the next notification of a transfer
+    first_s   for the first measurement of a device that sends by itself: a scale still weighs, a cuff still deflates
+    next_s    for a further one: those that were stored come one after the other
+    live_s    for the next value of a device that measures continually: three times five minutes
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Results in the order of arrival. `position`: where to resume once this is kept, None at the very beginning."""
-
-    readings: tuple[Reading, ...]
-    refusals: tuple[Refusal, ...]
-    position: int | None
-
-
-Keep = Callable[[Batch], Awaitable[None]]
+    record_s: float = NOTIFICATION_TIMEOUT_S
+    first_s: float = 30.0
+    next_s: float = 4.0
+    live_s: float = 900.0
 
 
 @dataclass(slots=True)
 class SyncReport:
-    """What a sync did. `announced`: None where the device cannot count; `complete`: False when records are missing."""
+    """What a sync did.
+
+    announced  None where the device cannot count
+    complete   False when records are missing: then `missing` has the (first, last) of their numbers, as far as known
+    """
 
     announced: int | None = None
     records: int = 0
     readings: int = 0
     rejected: int = 0
     complete: bool = True
+    missing: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What to ask for. `newest`: the number of the newest record, where the device told it."""
+
+    start: int | None
+    selection: Selection
+    announced: int | None
+    known: Known | None = None
+    newest: int | None = None
 
 
 async def sync_records(
@@ -69,53 +90,114 @@ async def sync_records(
     last_seq: int | None,
     keep: Keep,
     *,
+    mark: bytes | None = None,
+    session: bytes | None = None,
+    patience: Patience | None = None,
+    synced: Callable[[SyncReport], Awaitable[None]] | None = None,
     notification_timeout_s: float = NOTIFICATION_TIMEOUT_S,
 ) -> SyncReport:
-    """Everything after `last_seq` (the position of the last batch kept; None: all) given to `keep`.
+    """Everything new given to `keep`: after `last_seq`, `mark` and `session` of the last batch kept (None: all).
 
-    Raises BluetoothError when the device or the link fails, and what `keep` raises: what came before is kept.
+    A device that measures continually is listened to until it leaves; `synced` is told before, when it has been caught
+    up with. Raises BluetoothError when the device or the link fails, and what `keep` raises: what came before is kept.
     """
-    for uuid in (*adapter.notifies, adapter.record_access):
-        if link.has(uuid) or uuid == adapter.record_access:
+    patience = patience or Patience(record_s=notification_timeout_s)
+    reads = await _reads(link, adapter)
+    if adapter.session_start is not None and (read := reads.get(adapter.session_start)) is not None:
+        if session is not None and adapter.same_session(session, read):
+            reads[adapter.session_start] = session
+        else:
+            last_seq, mark, session = None, None, read
+    for uuid in adapter.notifies:
+        if link.has(uuid):
             await link.subscribe(uuid)
-    access = RecordAccess(link, adapter.record_access, notification_timeout_s=notification_timeout_s)
-    report = SyncReport()
-    start, selection, report.announced = await _plan(access, adapter, last_seq)
-    if report.announced == 0:
-        return report
-    for attempt in (1, 2):
-        transfer = Transfer(adapter.decoder(), start, keep)
-        try:
-            await transfer.run(access, selection, report.announced)
-        finally:
-            report.records, report.readings, report.rejected = transfer.records, transfer.readings, transfer.rejected
-        report.complete = report.announced is None or transfer.records >= report.announced
-        if report.complete:
-            break
-        _log.warning("ble.records_missing", announced=report.announced, came=transfer.records, attempt=attempt)
+    if adapter.record_access is None:
+        return await _listen(link, Transfer(adapter, reads, last_seq, keep, session=session), adapter, patience)
+    await link.subscribe(adapter.record_access)
+    access = RecordAccess(link, adapter.record_access, notification_timeout_s=patience.record_s)
+    if adapter.session_start is not None:
+        mark = None  # several records to a packet: the session says whether the numbering is the same
+    plan = await _plan(access, adapter, last_seq, mark)
+    report, position = await _fetch(access, adapter, reads, plan, keep, session=session)
+    if adapter.live:
+        if synced is not None:
+            await synced(report)
+        live = await _listen(link, Transfer(adapter, reads, position, keep, session=session), adapter, patience)
+        report.records += live.records
+        report.readings += live.readings
+        report.rejected += live.rejected
     return report
 
 
-async def _plan(
-    access: RecordAccess, adapter: RecordAdapter, last_seq: int | None
-) -> tuple[int | None, Selection, int | None]:
-    """(position to begin at, what to ask for, how many records that are)."""
-    if last_seq is None:
-        return None, Selection.every(), await _count(access, Selection.every())
-    if last_seq < HIGHEST_SEQ:
-        newer = Selection.starting_at(last_seq + 1)
+async def _reads(link: Link, adapter: RecordAdapter) -> dict[str, bytes]:
+    """What the decoder must know before, as far as the device shows it."""
+    values = {}
+    for uuid in adapter.reads:
+        if link.has(uuid):
+            try:
+                values[uuid] = await link.read(uuid)
+            except AccessRefused as refused:
+                _log.info("ble.not_readable", characteristic=uuid[4:8], why=refused.message)
+    return values
+
+
+async def _listen(link: Link, transfer: Transfer, adapter: RecordAdapter, patience: Patience) -> SyncReport:
+    """Takes what comes by itself, until the device falls silent or drops the link: both are how it ends."""
+    keeps_records = adapter.record_access is not None
+    timeout_s = patience.live_s if keeps_records else patience.first_s
+    further_s = patience.next_s if not adapter.live else timeout_s
+    flush_at = 0.0
+    while True:
         try:
-            announced: int | None = await access.count(newer)
-        except RecordAccessRefused as refused:
-            if refused.code not in UNSUPPORTED:
-                raise
-            return last_seq, Selection.every(), await _count(access, Selection.every())
-        if announced:
-            return last_seq, newer, announced
-    if await _restarted(access, adapter, last_seq):
+            uuid, value = await link.notification(timeout_s)
+        except (NoAnswer, LinkLost):
+            break
+        if uuid == adapter.record_access:
+            continue
+        await transfer.packet(uuid, value)
+        timeout_s = further_s
+        if not adapter.live or time.monotonic() >= flush_at:
+            await transfer.flush()
+            flush_at = time.monotonic() + LIVE_FLUSH_S
+    await transfer.finish()
+    return SyncReport(records=transfer.records, readings=transfer.readings, rejected=transfer.rejected)
+
+
+async def _plan(access: RecordAccess, adapter: RecordAdapter, last_seq: int | None, mark: bytes | None) -> _Plan:
+    if last_seq is None:
+        return await _everything(access, None)
+    try:
+        newest = await _newest(access, adapter)
+    except RecordAccessRefused as refused:
+        if refused.code not in UNSUPPORTED:
+            raise
+        return await _newer(access, last_seq, None)
+    if newest is None or (newest.seq == last_seq and mark in (None, newest.packet)):
+        return _Plan(last_seq, Selection.newest(), 0)
+    if newest.seq <= last_seq:
         _log.info("ble.numbering_restarted")
-        return None, Selection.every(), await _count(access, Selection.every())
-    return last_seq, Selection.every(), 0
+        return await _everything(access, newest.seq)
+    return await _newer(access, last_seq, None if mark is None else Known(last_seq, mark))
+
+
+async def _everything(access: RecordAccess, newest: int | None) -> _Plan:
+    return _Plan(None, Selection.every(), await _count(access, Selection.every()), newest=newest)
+
+
+async def _newer(access: RecordAccess, last_seq: int, known: Known | None) -> _Plan:
+    """What is after `last_seq`, the `known` record before it; everything from a device that cannot choose."""
+    if known is None and last_seq == HIGHEST_SEQ:
+        return await _everything(access, None)
+    selection = Selection.starting_at(last_seq if known else last_seq + 1)
+    try:
+        announced: int | None = await access.count(selection)
+    except RecordAccessRefused as refused:
+        if refused.code not in UNSUPPORTED:
+            raise
+        return _Plan(last_seq, Selection.every(), await _count(access, Selection.every()))
+    if known is not None and announced is not None:
+        announced = max(announced - 1, 1)  # there is a newer one, even if the known one is gone
+    return _Plan(last_seq, selection, announced, known)
 
 
 async def _count(access: RecordAccess, selection: Selection) -> int | None:
@@ -127,73 +209,65 @@ async def _count(access: RecordAccess, selection: Selection) -> int | None:
         raise
 
 
-async def _restarted(access: RecordAccess, adapter: RecordAdapter, last_seq: int) -> bool:
-    """Whether the newest record of the device is numbered below the last one that we kept."""
+async def _newest(access: RecordAccess, adapter: RecordAdapter) -> Known | None:
+    """The newest record of the device, None when it has none."""
     decoder = adapter.decoder()
-    newest: list[int] = []
+    found: list[Known] = []
 
     async def note(uuid: str, value: bytes) -> None:
         seq = decoder.record_of(uuid, value)
         if seq is not None:
-            newest.append(seq)
+            found.append(Known(seq, value))
 
+    await access.report(Selection.newest(), note, 1)
+    return found[-1] if found else None
+
+
+async def _fetch(
+    access: RecordAccess,
+    adapter: RecordAdapter,
+    reads: Mapping[str, bytes],
+    plan: _Plan,
+    keep: Keep,
+    *,
+    session: bytes | None,
+) -> tuple[SyncReport, int | None]:
+    """Carries the plan out; the report, and the position after it."""
+    if plan.announced == 0:
+        return SyncReport(announced=0), plan.start
+    transfer = Transfer(adapter, reads, plan.start, keep, known=plan.known, session=session, steady=not adapter.live)
+    report = SyncReport(announced=plan.announced)
     try:
-        await access.report(Selection.newest(), note, 1)
-    except RecordAccessRefused as refused:
-        if refused.code not in UNSUPPORTED:
-            raise
-    return bool(newest) and newest[-1] < last_seq
+        await access.report(plan.selection, transfer.packet, plan.announced)
+        for selection in _again(transfer, plan, numbered_by_one=adapter.session_start is None):
+            _log.info("ble.records_asked_again", announced=plan.announced, came=transfer.records)
+            await access.report(selection, transfer.packet, plan.announced)
+    except NumberedAnew:
+        _log.info("ble.numbering_restarted")
+        await access.abort()
+        newest = await _newest(access, adapter)
+        anew = await _everything(access, newest.seq if newest else None)
+        return await _fetch(access, adapter, reads, anew, keep, session=session)
+    except BluetoothError:
+        await transfer.break_off()
+        raise
+    await transfer.finish(plan.newest)
+    holes = tuple(transfer.holes()) if adapter.session_start is None else ()
+    report.records, report.readings, report.rejected = transfer.records, transfer.readings, transfer.rejected
+    report.complete = not holes if plan.announced is None else transfer.records >= plan.announced
+    if not report.complete:
+        report.missing = holes
+        _log.warning("ble.records_missing", announced=plan.announced, came=transfer.records, stretches=len(holes))
+    return report, transfer.position(plan.newest)
 
 
-class Transfer:
-    """One report procedure: decodes what comes and gives it away in batches."""
-
-    def __init__(self, decoder: RecordDecoder, start: int | None, keep: Keep) -> None:
-        self._decoder = decoder
-        self._progress = Progress(start)
-        self._keep = keep
-        self._readings: list[Reading] = []
-        self._refusals: list[Refusal] = []
-        self.records = self.readings = self.rejected = 0
-
-    async def run(self, access: RecordAccess, selection: Selection, announced: int | None) -> None:
-        """Runs to the end. When it breaks off, what came complete is kept, and the error goes on."""
-        try:
-            await access.report(selection, self._packet, announced)
-        except BluetoothError:
-            await self._break_off()
-            raise
-        self._take(self._decoder.finish())
-        await self._flush(self._progress.complete())
-
-    async def _packet(self, uuid: str, value: bytes) -> None:
-        seq = self._decoder.record_of(uuid, value)
-        if seq is not None:
-            self._progress.note(seq)
-            self.records += 1
-        self._take(self._decoder.feed(uuid, value))
-        if len(self._readings) + len(self._refusals) >= BATCH_RECORDS:
-            await self._flush(self._progress.so_far(self._decoder.waiting))
-
-    def _take(self, results: list[Reading | Rejected]) -> None:
-        for result in results:
-            if isinstance(result, Rejected):
-                self._refusals.append(Refusal(result, self._decoder.packets))
-                self.rejected += 1
-            else:
-                self._readings.append(result)
-                self.readings += 1
-
-    async def _break_off(self) -> None:
-        """Records that wait for a packet are left for the next sync; unless nothing else came: with a device that drops
-        the link each time they would wait for ever."""
-        if self._decoder.waiting and self.readings + self.rejected == 0:
-            self._take(self._decoder.finish())
-        await self._flush(self._progress.so_far(self._decoder.waiting))
-
-    async def _flush(self, position: int | None) -> None:
-        if not self._readings and not self._refusals:
-            return
-        batch = Batch(tuple(self._readings), tuple(self._refusals), position)
-        self._readings, self._refusals = [], []
-        await self._keep(batch)
+def _again(transfer: Transfer, plan: _Plan, *, numbered_by_one: bool) -> list[Selection]:
+    """What to ask for once more. Numbers that the device does not count are records that somebody deleted on it."""
+    if plan.announced is not None and transfer.records >= plan.announced:
+        return []
+    holes = transfer.holes() if numbered_by_one else []
+    if any(first > last for first, last in holes) or (not holes and plan.announced is not None):
+        return [plan.selection]
+    if len(holes) > HOLES_ASKED:
+        return [Selection.between(holes[0][0], holes[-1][1])]
+    return [Selection.between(first, last) for first, last in holes]
