@@ -10,10 +10,12 @@ from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
 
 from device_gateway.transports.ble.adapter import record_adapters
+from device_gateway.transports.ble.bluez import errors as bluez
 from device_gateway.transports.ble.errors import DeviceNotHeard, RadioUnavailable
 from device_gateway.transports.ble.radio import Radio
 
 START_TIMEOUT_S = 15.0  # a scan that has not begun by then never will
+BUSY_WAIT_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ async def scan(radio: Radio, timeout_s: float, wanted: Collection[str] | None = 
     try:
         async with asyncio.timeout(START_TIMEOUT_S):
             lost = await radio.ready()
-            await scanner.start()
+            await _start(scanner)
         lost.add_done_callback(gone)
         try:
             await asyncio.wait_for(complete.wait(), timeout_s)
@@ -67,6 +69,19 @@ async def scan(radio: Radio, timeout_s: float, wanted: Collection[str] | None = 
     except (BleakError, TimeoutError, OSError, EOFError) as error:
         raise RadioUnavailable(f"the radio cannot scan: {error}") from error
     return found
+
+
+async def _start(scanner: BleakScanner) -> None:
+    """Starts a scan; where BlueZ is at one for us already, as soon as that has ended."""
+    while True:
+        try:
+            await scanner.start()
+        except BleakError as error:
+            if not bluez.busy(error):
+                raise
+            await asyncio.sleep(BUSY_WAIT_S)
+        else:
+            return
 
 
 async def find(radio: Radio, address: str | None, timeout_s: float) -> Heard:
