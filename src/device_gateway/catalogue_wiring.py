@@ -19,7 +19,7 @@ from device_gateway.portal.pages import Pages
 from device_gateway.settings import Settings
 
 EVERYTHING = {"en": "all measurements, now and in the future", "fr": "toutes les mesures, présentes et à venir"}
-DEVICES = {"en": "the devices that measured them", "fr": "les appareils qui les ont faites"}
+DEVICES = {"en": "your measuring devices", "fr": "vos appareils de mesure"}
 CATEGORIES = {
     "vital-signs": {"en": "vital signs", "fr": "constantes vitales"},
     "laboratory": {"en": "laboratory values", "fr": "résultats de laboratoire"},
