@@ -3,12 +3,12 @@
 A reading of a device reaches an app because the patient said yes, and stops when the patient says no.
 """
 
-import re
 import time
 import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from fhirclient.models.device import Device
 from fhirclient.models.observation import Observation
 from fhirclient.server import FHIRUnauthorizedException
 from playwright.sync_api import Page
-from third_parties import Json, decide, device_of, iso, sign_in, weight
+from third_parties import Json, decide, device_of, iso, journal_of, sign_in, weight
 
 pytestmark = pytest.mark.timeout(180)  # seconds; the first test waits for the demo
 
@@ -210,7 +210,7 @@ def test_after_the_patient_disconnects_the_app_every_door_is_shut_and_the_journa
         )
     assert failed.value.error == "invalid_grant"
 
-    told = _journal(browser_of(), demo, alice)
+    told = journal_of(browser_of(), demo["base_url"], alice)
     steps = [
         "TéléConsult was refused",
         "You disconnected TéléConsult",
@@ -269,13 +269,21 @@ def test_a_token_of_nobody_and_bad_search_parameters_get_operation_outcomes(
     assert issue["diagnostics"]
 
 
-def _journal(page: Page, demo: Json, person: Json) -> list[str]:
-    """The first page of the journal in English, newest first."""
-    sign_in(page, demo["base_url"], person)
-    page.goto(f"{demo['base_url']}/journal")
-    page.locator("[name=language][value=en]").click()
-    page.wait_for_selector("html[lang=en]")
-    lines = [re.sub(r"\s+", " ", line) for line in page.locator("main li").all_inner_texts()]
-    page.locator("[name=language][value=fr]").click()
-    page.wait_for_selector("html[lang=fr]")
-    return lines
+def test_no_log_has_a_token_a_password_a_claim_code_or_a_measured_value(
+    *, demo: dict[str, Any], demo_dir: Path, alice: Json, page: Page, scale: Json, teleconsultation: AuthlibApp
+) -> None:
+    with device_of(demo, scale) as device:
+        device.send(weight("68.4321", iso(datetime.now(UTC) - timedelta(minutes=9))))
+        device.send(weight("6843.21", iso(datetime.now(UTC))))
+    token = teleconsultation.connect(page, alice, "follow-glucose", "follow-weight")
+    assert "68.4321" in teleconsultation.get("Observation", code=WEIGHT).text
+    planted = [
+        token["access_token"], token["refresh_token"], teleconsultation.verifier, alice["password"],
+        scale["mqtt_password"], demo["claim_codes"][0]["code"], teleconsultation.entry["client_secret"],
+        "68.4321", "6843.21",
+    ]  # fmt: skip
+    logs = list((demo_dir / "logs").glob("*.log"))
+    assert len(logs) >= 8
+    for log in logs:
+        text = log.read_text("utf-8", "replace")
+        assert [secret for secret in planted if secret in text] == [], log.name

@@ -139,5 +139,17 @@ def decide(page: Page, person: Json, purposes: tuple[str, ...] | None, *, redire
     return answer_in(page.url)
 
 
+def journal_of(page: Page, base_url: str, person: Json) -> list[str]:
+    """The first page of the journal in English, newest first."""
+    sign_in(page, base_url, person)
+    page.goto(f"{base_url}/journal")
+    page.locator("[name=language][value=en]").click()
+    page.wait_for_selector("html[lang=en]")
+    lines = [" ".join(line.split()) for line in page.locator("main li").all_inner_texts()]
+    page.locator("[name=language][value=fr]").click()
+    page.wait_for_selector("html[lang=fr]")
+    return lines
+
+
 def answer_in(url: str) -> Json:
     return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
