@@ -5,20 +5,36 @@ Context keys of a reading: ``sample-type``, ``sample-location``, ``sensor-status
 never came or could not be read).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import ClassVar, Final
 
-from device_gateway.readings.model import Model, Reading, Rejected
+import msgspec
+
+from device_gateway.readings.model import ContextValue, Model, Reading, Rejected
 from device_gateway_ble.glucose_context import parse_glucose_context
-from device_gateway_ble.glucose_measurement import GlucoseMeasurement, parse_glucose_measurement, sequence_number
-from device_gateway_ble.octets import RefusedField
+from device_gateway_ble.glucose_measurement import context_follows, parse_glucose_measurement, sequence_number
+from device_gateway_ble.measuring import FactParser, Facts, facts_of
+from device_gateway_ble.octets import Octets, RefusedField, bit_names
 from device_gateway_ble.uuids import assigned, short
 
 Packet = tuple[str, bytes]  # (16-bit characteristic in hex, value)
 
 _MEASUREMENT: Final = "2A18"
 _CONTEXT: Final = "2A34"
+FEATURE_NAMES: Final = (
+    "low-battery-detection",
+    "sensor-malfunction-detection",
+    "sample-size-detection",
+    "strip-insertion-detection",
+    "strip-type-detection",
+    "result-range-detection",
+    "temperature-detection",
+    "read-interruption-detection",
+    "general-fault",
+    "time-fault",
+    "multiple-bonds",
+)
 
 
 class GlucoseDecoder:
@@ -28,7 +44,7 @@ class GlucoseDecoder:
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[int, tuple[GlucoseMeasurement, bytes]] = {}
+        self._waiting: dict[int, tuple[Reading, bytes]] = {}
         self._refused: dict[int, bytes] = {}
         self.packets: tuple[Packet, ...] = ()
 
@@ -71,8 +87,8 @@ class GlucoseDecoder:
             if (seq := sequence_number(data)) is not None:
                 self._refused[seq] = data
             return [Rejected(refused.pointer, refused.reason)]
-        if not measurement.context_follows:
-            return [_reading(measurement)]
+        if not context_follows(data):
+            return [measurement]
         earlier = self._waiting.pop(measurement.seq, None)
         self._waiting[measurement.seq] = (measurement, data)
         return [_without_context(earlier[0])] if earlier else []
@@ -95,7 +111,7 @@ class GlucoseDecoder:
                 return [Rejected(refused.pointer, f"{refused.reason}: the value may not be glucose")]
             return [_without_context(measurement), Rejected(refused.pointer, refused.reason)]
         self.packets = ()
-        return [_reading(measurement, **context)]
+        return [_with_context(measurement, context)]
 
     def _nobodys_context(self, seq: int, data: bytes) -> Rejected:
         refused = self._refused.pop(seq, None)
@@ -134,17 +150,31 @@ class GlucoseMeter:
         """A fresh decoder, for one sync."""
         return GlucoseDecoder()
 
+    @classmethod
+    def characteristics(cls) -> Collection[str]:
+        """The characteristics that the adapter decodes, 16 bits in hex."""
+        return (_MEASUREMENT, _CONTEXT, *_FACTS)
 
-def _reading(measurement: GlucoseMeasurement, **context: str | int | bool) -> Reading:
-    return Reading(
-        metric=measurement.metric,
-        unit=measurement.unit,
-        at=measurement.at,
-        value=measurement.value,
-        seq=measurement.seq,
-        context=measurement.context | context,
-    )
+    @classmethod
+    def facts(cls, characteristic: str, data: bytes) -> Facts | Rejected | None:
+        """What a characteristic without readings says; None where this adapter does not know it. Never raises."""
+        return facts_of(_FACTS, characteristic, data)
 
 
-def _without_context(measurement: GlucoseMeasurement) -> Reading:
-    return _reading(measurement, **{"context-missing": True})
+def parse_feature(data: bytes) -> Facts:
+    """Glucose Feature (0x2A51). Raises RefusedField."""
+    octets = Octets(data)
+    features = bit_names(octets.unsigned(2, "/features"), FEATURE_NAMES, "/features")
+    octets.end()
+    return {"features": features}
+
+
+_FACTS: Final[Mapping[str, FactParser]] = {"2A51": parse_feature}
+
+
+def _with_context(measurement: Reading, context: Mapping[str, ContextValue]) -> Reading:
+    return msgspec.structs.replace(measurement, context={**(measurement.context or {}), **context})
+
+
+def _without_context(measurement: Reading) -> Reading:
+    return _with_context(measurement, {"context-missing": True})

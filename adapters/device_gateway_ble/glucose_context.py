@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from device_gateway.readings.model import ContextValue
+from device_gateway_ble.medfloat import decimal_text
 from device_gateway_ble.octets import Octets, RefusedField
-from device_gateway_ble.sfloat import decimal_text
 
 CARBOHYDRATE, MEAL, TESTER_HEALTH, EXERCISE = 0x01, 0x02, 0x04, 0x08
 MEDICATION, MEDICATION_IN_LITRES, HBA1C, EXTENDED_FLAGS = 0x10, 0x20, 0x40, 0x80

@@ -1,12 +1,13 @@
 """Glucose Measurement (0x2A18). Layout: Glucose Service 1.0.1, 3.1; GATT Specification Supplement."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
+from struct import Struct
 from typing import Final
 
-from device_gateway.readings.model import ContextValue
-from device_gateway_ble.octets import Octets, RefusedField
-from device_gateway_ble.sfloat import decimal_text
+from device_gateway.readings.model import ContextValue, Reading
+from device_gateway_ble.medfloat import Special, decimal_text, parse_sfloat
+from device_gateway_ble.octets import FIRST_YEAR, Octets, RefusedField, bit_names
 
 TIME_OFFSET, CONCENTRATION, IN_MOLES, SENSOR_STATUS, CONTEXT_FOLLOWS = 0x01, 0x02, 0x04, 0x08, 0x10
 _RESERVED_FLAGS = 0xE0
@@ -48,17 +49,11 @@ SENSOR_STATUS_NAMES: Final = (
 )  # by bit, from bit 0
 
 
-@dataclass(frozen=True, slots=True)
-class GlucoseMeasurement:
-    """One record. `value` in `unit` (mg/dL or mmol/L), digits as sent; `at`: base time plus offset, without a zone."""
-
-    seq: int
-    at: datetime
-    metric: str
-    value: str
-    unit: str
-    context: dict[str, ContextValue]
-    context_follows: bool
+_LAYOUTS: Final = {
+    flags: Struct(f"<BHHBBBBB{'h' * (flags & TIME_OFFSET)}HB{'H' if flags & SENSOR_STATUS else ''}")
+    for flags in range(CONTEXT_FOLLOWS << 1)
+    if flags & CONCENTRATION
+}  # by flags
 
 
 def sequence_number(data: bytes) -> int | None:
@@ -66,12 +61,49 @@ def sequence_number(data: bytes) -> int | None:
     return int.from_bytes(data[1:3], "little") if len(data) >= 3 else None
 
 
-def parse_glucose_measurement(data: bytes) -> GlucoseMeasurement:
-    """One record of the meter. Raises RefusedField for all that is no glucose value of a person at a known time."""
+def context_follows(data: bytes) -> bool:
+    """Whether a measurement announces a context packet."""
+    return bool(data[0] & CONTEXT_FOLLOWS)
+
+
+def parse_glucose_measurement(data: bytes) -> Reading:
+    """One record of the meter, in mg/dL or mmol/L with the digits sent; naive time: base time plus offset.
+
+    Raises RefusedField for all that is no glucose value of a person at a known time.
+    """
+    return _at_once(data) or _field_by_field(data)
+
+
+def _at_once(data: bytes) -> Reading | None:
+    """The record, its fields taken in one go; None where it needs a closer look, or a reason why it is refused."""
+    layout = _LAYOUTS.get(data[0]) if data else None
+    if layout is None or layout.size != len(data):
+        return None
+    fields = layout.unpack(data)
+    flags, place = fields[0], 8
+    try:
+        at = datetime(*fields[2:8])  # noqa: DTZ001  a device's clock has no zone
+        if flags & TIME_OFFSET:
+            at = _user_facing(at, fields[8])
+            place = 9
+    except (ValueError, RefusedField):
+        return None
+    value = _concentration(fields[place], flags & IN_MOLES)
+    sample = _SAMPLES.get(fields[place + 1])
+    if value is None or sample is None or fields[2] < FIRST_YEAR:
+        return None
+    metric, of_sample = sample
+    context: dict[str, ContextValue] = {**of_sample}
+    if flags & SENSOR_STATUS and fields[-1]:
+        if fields[-1] >> len(SENSOR_STATUS_NAMES):
+            return None
+        context["sensor-status"] = bit_names(fields[-1], SENSOR_STATUS_NAMES, "/sensor-status")
+    return Reading(metric, "mmol/L" if flags & IN_MOLES else "mg/dL", at, value, None, None, fields[1], context)
+
+
+def _field_by_field(data: bytes) -> Reading:
     octets = Octets(data)
-    flags = octets.unsigned(1, "/flags")
-    if flags & _RESERVED_FLAGS:
-        raise RefusedField("/flags", "a reserved flag is set: fields of a later version would be misread")
+    flags = octets.flags(1, ~_RESERVED_FLAGS)
     seq = octets.unsigned(2, "/sequence")
     at = octets.date_time("/base-time")
     if flags & TIME_OFFSET:
@@ -80,22 +112,28 @@ def parse_glucose_measurement(data: bytes) -> GlucoseMeasurement:
         raise RefusedField("/concentration", "the record has no concentration")
     concentration = octets.sfloat("/concentration")
     kind, location = _type_and_location(octets.unsigned(1, "/type-sample-location"))
-    context: dict[str, ContextValue] = {"sample-type": SAMPLE_TYPES[kind]}
-    if location in SAMPLE_LOCATIONS:
-        context["sample-location"] = SAMPLE_LOCATIONS[location]
-    if flags & SENSOR_STATUS and (status := _sensor_status(octets.unsigned(2, "/sensor-status"))):
+    context = _context(kind, location)
+    if flags & SENSOR_STATUS and (
+        status := bit_names(octets.unsigned(2, "/sensor-status"), SENSOR_STATUS_NAMES, "/sensor-status")
+    ):
         context["sensor-status"] = status
     octets.end()
-    in_moles = bool(flags & IN_MOLES)
-    return GlucoseMeasurement(
-        seq=seq,
+    return Reading(
+        metric=_metric(kind),
+        unit="mmol/L" if flags & IN_MOLES else "mg/dL",
         at=at,
-        metric="interstitial-glucose" if SAMPLE_TYPES[kind] == "interstitial-fluid" else "blood-glucose",
-        value=decimal_text(concentration, MMOL_PER_L_IN_MOL_PER_L if in_moles else MG_PER_DL_IN_KG_PER_L),
-        unit="mmol/L" if in_moles else "mg/dL",
+        value=decimal_text(concentration, MMOL_PER_L_IN_MOL_PER_L if flags & IN_MOLES else MG_PER_DL_IN_KG_PER_L),
+        seq=seq,
         context=context,
-        context_follows=bool(flags & CONTEXT_FOLLOWS),
     )
+
+
+@lru_cache(maxsize=4096)  # a meter prints some hundred different values
+def _concentration(word: int, in_moles: int) -> str | None:
+    number = parse_sfloat(word)
+    if isinstance(number, Special) or number < 0:
+        return None
+    return decimal_text(number, MMOL_PER_L_IN_MOL_PER_L if in_moles else MG_PER_DL_IN_KG_PER_L)
 
 
 def _user_facing(base: datetime, offset_min: int) -> datetime:
@@ -118,7 +156,19 @@ def _type_and_location(octet: int) -> tuple[int, int]:
     return kind, location
 
 
-def _sensor_status(bits: int) -> str:
-    if bits >> len(SENSOR_STATUS_NAMES):
-        raise RefusedField("/sensor-status", "a reserved status bit is set")
-    return " ".join(name for bit, name in enumerate(SENSOR_STATUS_NAMES) if bits >> bit & 1)
+def _metric(kind: int) -> str:
+    return "interstitial-glucose" if SAMPLE_TYPES[kind] == "interstitial-fluid" else "blood-glucose"
+
+
+def _context(kind: int, location: int) -> dict[str, ContextValue]:
+    context: dict[str, ContextValue] = {"sample-type": SAMPLE_TYPES[kind]}
+    if location in SAMPLE_LOCATIONS:
+        context["sample-location"] = SAMPLE_LOCATIONS[location]
+    return context
+
+
+_SAMPLES: Final = {
+    location << 4 | kind: (_metric(kind), _context(kind, location))
+    for kind in SAMPLE_TYPES
+    for location in (*SAMPLE_LOCATIONS, _LOCATION_NOT_AVAILABLE)
+}  # by the octet of type and location

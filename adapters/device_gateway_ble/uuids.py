@@ -1,5 +1,7 @@
 """Bluetooth SIG identifiers, in the 128-bit form that every operating system reports."""
 
+from functools import lru_cache
+
 BASE_SUFFIX = "-0000-1000-8000-00805f9b34fb"  # Bluetooth Core 5.4, vol. 3, part B, 2.5.1: the Bluetooth Base UUID
 
 
@@ -8,6 +10,7 @@ def assigned(number: int) -> str:
     return f"{number:08x}{BASE_SUFFIX}"
 
 
+@lru_cache(maxsize=256)  # a device has some dozen; bounded, since they come from outside
 def short(uuid: str) -> str:
     """``2A18`` of an assigned number in either form; any other UUID in lower case as it is."""
     lowered = uuid.lower()

@@ -22,6 +22,7 @@ BUILT_IN = {
     "migrate": "device_gateway.commands.processes:migrate",
     "account": "device_gateway.commands.accounts:app",
     "quarantine": "device_gateway.commands.quarantine:app",
+    "decode": "device_gateway.commands.decode:app",
     "settings": "device_gateway.commands.settings:settings",
     "doctor": "device_gateway.commands.doctor:doctor",
 }

@@ -43,6 +43,8 @@ VALUES = {
     "pain": ("3", {}),
     "peak-flow": ("420", {}),
     "fev1": ("3.05", {}),
+    "muscle-percentage": ("43.1", {}),
+    "body-water-mass": ("41.250", {}),
 }
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from device_gateway.readings.model import Reading, Rejected
 from device_gateway_ble.glucose import GlucoseDecoder
-from device_gateway_ble.sfloat import Special, parse_sfloat
+from device_gateway_ble.medfloat import Special, parse_sfloat
 from device_simulators.ble.glucose_record import GlucoseRecord
 from device_simulators.ble.sfloat import encode_sfloat
 

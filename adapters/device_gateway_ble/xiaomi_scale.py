@@ -1,0 +1,194 @@
+"""Xiaomi scales, which broadcast their measurements and are never connected to: the adapter ``ble-xiaomi-scale``.
+
+- Mi Smart Scale (service data of 0x181D) and Mi Body Composition Scale (0x181B): not encrypted, with the date and time
+  of the weighing. Layout: custom-components/ble_monitor ``miscale.py``; date: theengs/decoder ``tests/BLE``.
+- Body Composition Scale S400 (object 0x6E16) and Smart Scale S200 (0x4E16): MiBeacon, encrypted; the scale's clock in
+  Unix seconds. Layout: Bluetooth-Devices/xiaomi-ble ``parser.py``; clock: oliexdev/openScale pull request 1520.
+
+A scale repeats a broadcast many times, also when nobody stands on it any more. With the scale's own time each
+repetition is the same reading, stored once. The time of a MiBeacon scale is often wrong: it counts only within
+`CLOCK_TOLERANCE` of that of receipt, and otherwise, as with a Mi Scale whose clock was never set, the time of receipt
+does, marked in the context; then it is for the receiver to drop repetitions. What a scale shows before it has settled
+is no reading.
+
+Context keys: ``impedance-ohm`` (at 50 kHz for an S400), ``user-index`` (the scale's own profile), ``effective-time``.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import ClassVar, Final
+
+from device_gateway.readings.model import Model, Rejected
+from device_gateway_ble import mibeacon
+from device_gateway_ble.measuring import Context, Results, reading
+from device_gateway_ble.medfloat import decimal_text
+from device_gateway_ble.octets import Octets, RefusedField
+from device_gateway_ble.uuids import short
+
+S400_PRODUCTS: Final = (0x30D9, 0x3BD5, 0x48CF, 0x4B05, 0x4FC2)
+S200_PRODUCTS: Final = (0x45C9, 0x4C04, 0x4DCB)
+_S400_OBJECT: Final = 0x6E16
+_S200_OBJECT: Final = 0x4E16
+
+CLOCK_TOLERANCE: Final = timedelta(minutes=10)  # a broadcast follows the weighing within seconds
+FIRST_YEAR: Final = 2015  # the year of the first of these scales; a clock that was never set shows an earlier one
+
+_POUNDS, _JIN, _STABLE, _REMOVED = 0x01, 0x10, 0x20, 0x80  # of a Mi Smart Scale's control octet
+_HAS_IMPEDANCE, _BODY_JIN = 0x02, 0x40  # of the second control octet of a Mi Body Composition Scale
+_IMPEDANCES: Final = range(1, 3000)  # ohm: above are marks of a measurement that failed
+_KILOGRAM: Final = Decimal("0.005")  # per count; a jin is half a kilogram, and has no UCUM code
+_POUND: Final = Decimal("0.01")
+
+_NO_WEIGHT: Final = 0x7FF
+_HEART_RATES: Final = range(1, 127)  # 0 and 127 stand for none
+_HEART_RATE_BASE: Final = 50
+
+
+def decode_advertisement(
+    service_data: Mapping[str, bytes],
+    manufacturer_data: Mapping[int, bytes],  # noqa: ARG001  no scale that we know uses it; a scanner has it at hand
+    received_at: datetime,
+    bind_key: bytes | None,
+    address: str | None = None,
+) -> Results:
+    """The readings in one advertisement; none where it is no scale's, or no weighing. Never raises.
+
+    `service_data` by UUID (16-bit or 128-bit); `received_at` is aware; `bind_key` has 16 octets; `address` is the
+    sender's hardware address, which an S400 leaves out of its frames.
+    """
+    results: Results = []
+    for uuid, data in service_data.items():
+        try:
+            match short(uuid):
+                case "181D":
+                    results += _smart_scale(data, received_at)
+                case "181B":
+                    results += _body_scale(data, received_at)
+                case mibeacon.SERVICE:
+                    results += _mibeacon_scale(data, received_at, bind_key, address)
+        except RefusedField as refused:
+            results.append(Rejected(refused.pointer, refused.reason))
+    return results
+
+
+def _smart_scale(data: bytes, received_at: datetime) -> Results:
+    octets = Octets(data)
+    control = octets.unsigned(1, "/control")
+    weight = octets.unsigned(2, "/weight")
+    at, context = _weighed_at(octets, received_at)
+    octets.end()
+    if not _counts(control, context):
+        return []
+    return _weight(weight, bool(control & _POUNDS), at, context)
+
+
+def _body_scale(data: bytes, received_at: datetime) -> Results:
+    octets = Octets(data)
+    unit = octets.unsigned(1, "/unit")
+    control = octets.unsigned(1, "/control")
+    at, context = _weighed_at(octets, received_at)
+    impedance = octets.unsigned(2, "/impedance")
+    weight = octets.unsigned(2, "/weight")
+    octets.end()
+    if not _counts(control, context):
+        return []
+    if unit not in (2, 3) and not control & _BODY_JIN:
+        raise RefusedField("/unit", f"unknown unit {unit}")
+    if control & _HAS_IMPEDANCE and impedance in _IMPEDANCES:
+        context["impedance-ohm"] = str(impedance)
+    return _weight(weight, unit == 3 and not control & _BODY_JIN, at, context)
+
+
+def _counts(control: int, context: Context) -> bool:
+    """Whether it is a weighing, and a repetition after the person stepped off only where it is known as one."""
+    return bool(control & _STABLE) and not (control & _REMOVED and "effective-time" in context)
+
+
+def _weight(count: int, in_pounds: bool, at: datetime, context: Context) -> Results:
+    text = decimal_text(count * (_POUND if in_pounds else _KILOGRAM))
+    return [reading("body-weight", text, "[lb_av]" if in_pounds else "kg", at, context)]
+
+
+def _weighed_at(octets: Octets, received_at: datetime) -> tuple[datetime, Context]:
+    """The scale's wall clock (naive), or the time of receipt, marked."""
+    raw = octets.take(7, "/time")
+    try:
+        at = datetime(int.from_bytes(raw[:2], "little"), *raw[2:])  # noqa: DTZ001  a device's clock has no zone
+    except ValueError:
+        at = datetime.min  # noqa: DTZ901  a clock that shows no date is one that was never set
+    return (at, {}) if at.year >= FIRST_YEAR else (received_at, {"effective-time": "received"})
+
+
+def _mibeacon_scale(data: bytes, received_at: datetime, bind_key: bytes | None, address: str | None) -> Results:
+    product = mibeacon.product_of(data)
+    if product not in S400_PRODUCTS and product not in S200_PRODUCTS:
+        return []  # some other product of the same maker
+    frame = mibeacon.parse_frame(data, bind_key, address)
+    if _S400_OBJECT in frame.objects:
+        return _s400(Octets(frame.objects[_S400_OBJECT]), received_at)
+    if _S200_OBJECT in frame.objects:
+        return _s200(Octets(frame.objects[_S200_OBJECT]), received_at)
+    return []
+
+
+def _s400(octets: Octets, received_at: datetime) -> Results:
+    """Weight (0.1 kg), heart rate (50 more) and impedance (0.1 ohm) share 32 bits: 11, 7 and 14 of them."""
+    context: Context = {"user-index": octets.unsigned(1, "/profile")}
+    packed = octets.unsigned(4, "/measurement")
+    at = _clock(octets, received_at, context)
+    mass, heart_rate, impedance = packed & 0x7FF, packed >> 11 & 0x7F, packed >> 18
+    if mass in (0, _NO_WEIGHT):
+        return []  # the impedance at 250 kHz, which is nothing without its weight; or all 0: the person stepped off
+    results: Results = []
+    if heart_rate in _HEART_RATES:
+        results.append(reading("heart-rate", str(heart_rate + _HEART_RATE_BASE), "/min", at, context))
+    if impedance:
+        context["impedance-ohm"] = decimal_text(Decimal(impedance), -1)
+    return [reading("body-weight", decimal_text(Decimal(mass), -1), "kg", at, context), *results]
+
+
+def _s200(octets: Octets, received_at: datetime) -> Results:
+    context: Context = {"user-index": octets.unsigned(1, "/profile")}
+    weight = octets.unsigned(4, "/weight")
+    at = _clock(octets, received_at, context)
+    return [reading("body-weight", decimal_text(Decimal(weight), -2), "kg", at, context)] if weight else []
+
+
+def _clock(octets: Octets, received_at: datetime, context: Context) -> datetime:
+    shown = datetime.fromtimestamp(octets.unsigned(4, "/time"), UTC)
+    octets.end()
+    if abs(shown - received_at) <= CLOCK_TOLERANCE:
+        return shown.astimezone(received_at.tzinfo)
+    context["effective-time"] = "received"
+    return received_at
+
+
+class XiaomiScale:
+    """What the gateway needs to know of such a scale. It is only listened to."""
+
+    key: ClassVar[str] = "ble-xiaomi-scale"
+    transport: ClassVar[str] = "ble"
+    models: ClassVar[tuple[Model, ...]] = (
+        Model("ble-xiaomi-mi-scale", "device", "Xiaomi Mi Scale, heard over Bluetooth"),
+        Model("ble-xiaomi-s400", "device", "Xiaomi Body Composition Scale S400 or Smart Scale S200"),
+    )
+    metrics: ClassVar[tuple[str, ...]] = ("body-weight", "heart-rate")
+
+    @classmethod
+    def matches(cls, service_uuids: Collection[str]) -> bool:  # noqa: ARG003  part of what an adapter offers
+        """False: these scales are known by their service data. See `matches_advertisement`."""
+        return False
+
+    @classmethod
+    def matches_advertisement(cls, service_data: Mapping[str, bytes]) -> bool:
+        """Whether these service data are those of such a scale."""
+        for uuid, data in service_data.items():
+            kind = short(uuid)
+            if (kind, len(data)) in {("181D", 10), ("181B", 13)}:
+                return True
+            if kind == mibeacon.SERVICE and mibeacon.product_of(data) in (*S400_PRODUCTS, *S200_PRODUCTS):
+                return True
+        return False
+
+    decode_advertisement = staticmethod(decode_advertisement)

@@ -1,0 +1,137 @@
+"""`decode ble | mqtt`: what an adapter makes of raw bytes, as JSON. Nothing is stored and nobody is asked.
+
+readings    ``[{"metric", "value", "unit", "at", "seq", "status", "context"}, …]``; a metric with components has
+            ``"components"`` beside a ``value`` of null
+refused     ``{"rejected": {"pointer", "reason"}}``, also among readings where only a part was refused
+facts       ``{"facts": {…}}`` for a characteristic that says something about the device and measures nothing
+"""
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+import typer
+
+from device_gateway.readings.model import Reading, Rejected
+
+ReceivedAt = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S"],
+        help="When it was received, for what has no time of its own. Now, if not said.",
+    ),
+]
+
+app = typer.Typer(no_args_is_help=True, help="Show as JSON what an adapter makes of raw bytes.")
+
+_SUFFIX: Final = "-0000-1000-8000-00805f9b34fb"  # the Bluetooth Base UUID
+
+
+@app.command()
+def ble(
+    characteristic: Annotated[str | None, typer.Option(help="16 bits in hex, as 2A18, or a whole UUID.")] = None,
+    hex_: Annotated[str | None, typer.Option("--hex", help="Its value in hex.")] = None,
+    before: Annotated[
+        list[str] | None, typer.Option(help="CHARACTERISTIC=HEX that came before; as 2AAA=… for a CGM.")
+    ] = None,
+    batch: Annotated[
+        bool, typer.Option(help="Lines `CHARACTERISTIC HEX` from standard input, each by itself.")
+    ] = False,
+    received_at: ReceivedAt = None,
+) -> None:
+    """Decode the value of a Bluetooth characteristic."""
+    at = (received_at or datetime.now(UTC)).astimezone()
+    earlier = [(name.strip(), value) for name, _, value in (packet.partition("=") for packet in before or [])]
+    if batch:
+        for line in sys.stdin.buffer:
+            name, _, value = line.decode("ascii", "replace").strip().partition(" ")
+            typer.echo(_line(_characteristic(name, value, earlier, at)))
+        return
+    if characteristic is None or hex_ is None:
+        raise typer.BadParameter("give --characteristic and --hex, or --batch")
+    typer.echo(_line(_characteristic(characteristic, hex_, earlier, at)))
+
+
+@app.command()
+def mqtt(
+    topic: Annotated[str, typer.Option(help="As published, dg/v1/{shard}/{id}/readings or …/x/{dialect}/….")],
+    payload: Annotated[str, typer.Option(help="The text of the message.")],
+    received_at: ReceivedAt = None,
+) -> None:
+    """Decode the payload of an MQTT message."""
+    from device_gateway.ingest.dialects import dialects
+
+    at = (received_at or datetime.now(UTC)).astimezone()
+    levels = topic.split("/")
+    if len(levels) > 5 and levels[4] == "x":
+        key, subtopic = levels[5], "/".join(levels[6:])
+    else:
+        key, subtopic = "own", "/".join(levels[4:])
+    dialect = dialects().get(key)
+    if dialect is None:
+        typer.echo(_line([Rejected("/topic", f"no installed dialect is called {key!r}")]))
+        return
+    decoded = dialect.decode(subtopic, payload.encode(), at)
+    typer.echo(_line([decoded] if isinstance(decoded, Rejected) else decoded.readings))
+
+
+def _characteristic(name: str, value: str, earlier: list[tuple[str, str]], at: datetime) -> Any:
+    """What is to be printed for one value: results, or the facts of a device."""
+    from device_gateway.ingest.dialects import adapters
+
+    kind = _short(name)
+    adapter = next(
+        (
+            found
+            for found in adapters()
+            if found.transport == "ble" and kind in getattr(found, "characteristics", tuple)()
+        ),
+        None,
+    )
+    if adapter is None:
+        return [Rejected("/characteristic", "no installed adapter decodes it")]
+    try:
+        data = bytes.fromhex(value)
+        packets = [(_short(other), bytes.fromhex(octets)) for other, octets in earlier]
+    except ValueError:
+        return [Rejected("/hex", "two hexadecimal digits are needed for each octet")]
+    facts = adapter.facts(kind, data)
+    if facts is not None:
+        return [facts] if isinstance(facts, Rejected) else {"facts": facts}
+    decoder = getattr(adapter, "live_decoder", adapter.decoder)()
+    for other, octets in packets:
+        decoder.feed(other, octets, at)
+    return [*decoder.feed(kind, data, at), *decoder.finish()]
+
+
+def _short(uuid: str) -> str:
+    lowered = uuid.lower().removeprefix("0x")
+    if lowered.endswith(_SUFFIX) and lowered.startswith("0000"):
+        lowered = lowered[4:8]
+    return lowered.upper() if len(lowered) == 4 else lowered
+
+
+def _line(results: Any) -> str:
+    if isinstance(results, dict):
+        return json.dumps(results, ensure_ascii=False)
+    shown = [_shown(result) for result in results]
+    alone = len(shown) == 1 and isinstance(results[0], Rejected)
+    return json.dumps(shown[0] if alone else shown, ensure_ascii=False)
+
+
+def _shown(result: Reading | Rejected) -> dict[str, Any]:
+    if isinstance(result, Rejected):
+        return {"rejected": {"pointer": result.pointer, "reason": result.reason}}
+    shown: dict[str, Any] = {"metric": result.metric, "value": result.value}
+    if result.components is not None:
+        shown["components"] = result.components
+    if result.device is not None:
+        shown["device"] = result.device
+    return shown | {
+        "unit": result.unit,
+        "at": result.at.isoformat(),
+        "seq": result.seq,
+        "status": result.status,
+        "context": result.context or {},
+    }
