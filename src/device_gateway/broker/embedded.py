@@ -40,7 +40,8 @@ max_payload: {max_payload}
 log_file: "{directory}/server.log"
 logfile_size_limit: {log_bytes}
 logfile_max_num: 3
-jetstream {{ store_dir: "{directory}/store", sync_interval: always }}
+# A subscription is a consumer of one stream: every device has two, ingestion six for each shard. The default is 1,000.
+jetstream {{ store_dir: "{directory}/store", sync_interval: always, limits {{ default_max_consumers: -1 }} }}
 mqtt {{ listen: "127.0.0.1:{mqtt_port}", ack_wait: "{ack_wait}s", max_ack_pending: {max_ack_pending} }}
 accounts {{
   AUTH {{ users: [ {{ user: {callout_user}, password: "{secrets.callout}" }} ] }}
