@@ -30,8 +30,8 @@ def air() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def private_system_bus() -> Iterator[str]:
-    with private_bus() as address:
-        yield address
+    with private_bus() as bus:
+        yield bus.address
 
 
 @pytest.fixture

@@ -11,11 +11,12 @@ import pytest
 from ble_world import Kept, Meter, sync, sync_link, until
 from bleak import BleakClient
 from bleak.backends import BleakBackend
+from bluez_facade.private_bus import private_bus
 from bluez_world import Daemon, Patient
 
 from device_gateway.transports.ble.errors import LinkLost, RadioUnavailable
 from device_gateway.transports.ble.link import connected
-from device_gateway.transports.ble.radio import Radio
+from device_gateway.transports.ble.radio import Radio, open_radio
 from device_gateway.transports.ble.scan import find, scan
 from device_simulators.ble.glucose_record import GlucoseRecord
 
@@ -121,6 +122,29 @@ async def test_a_bluetoothd_killed_in_a_transfer_is_noticed_at_once_and_used_aga
     await sync(radio, meter.address, kept)
     assert sorted(set(kept.seqs)) == list(range(1, 301))
     assert patient.asked == 1
+
+
+async def test_a_bus_that_dies_ends_the_links_and_the_next_one_is_joined(
+    air: str, start_meter: StartMeter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meter = start_meter(records=200, delay_s=0.005)
+    kept = Kept()
+    with private_bus() as first, private_bus() as second:
+        async with open_radio(None, tmp_path / "unused.json", Patient()) as radio:
+            for bus in (first, second):
+                monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.address)
+                daemon = Daemon(bus.address, air, tmp_path / "bluetoothd.json")
+                daemon.start()
+                syncing = asyncio.create_task(sync(radio, meter.address, kept))
+                if bus is first:
+                    await until(lambda: len(kept.seqs) >= 50)
+                    bus.kill()
+                    with pytest.raises(LinkLost):
+                        await syncing
+                else:
+                    await syncing
+                daemon.kill()
+    assert sorted(set(kept.seqs)) == list(range(1, 201))
 
 
 async def test_a_bluetoothd_that_dies_while_it_connects_ends_the_waiting(

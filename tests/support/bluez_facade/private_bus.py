@@ -22,17 +22,28 @@ _CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Co
 """
 
 
-@contextmanager
-def private_bus() -> Iterator[str]:
-    """A dbus-daemon where everybody may do everything. Gives what `DBUS_SYSTEM_BUS_ADDRESS` has to be."""
-    with tempfile.TemporaryDirectory() as directory:
-        configuration, socket = Path(directory, "bus.conf"), Path(directory, "bus")
+class PrivateBus:
+    """A dbus-daemon where everybody may do everything. `address` is what `DBUS_SYSTEM_BUS_ADDRESS` has to be."""
+
+    def __init__(self, directory: Path) -> None:
+        configuration, socket = directory / "bus.conf", directory / "bus"
         configuration.write_text(_CONFIGURATION.format(socket=socket), "utf-8")
+        self.address = f"unix:path={socket}"
         command = ["dbus-daemon", f"--config-file={configuration}", "--nofork", "--print-address"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as daemon:
-            assert daemon.stdout is not None
-            try:
-                assert daemon.stdout.readline().startswith("unix:"), "dbus-daemon does not start"
-                yield f"unix:path={socket}"
-            finally:
-                daemon.terminate()
+        self._daemon = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._daemon.stdout is not None
+        with self._daemon.stdout as said:
+            assert said.readline().startswith("unix:"), "dbus-daemon does not start"
+
+    def kill(self) -> None:
+        """kill -9; once is enough."""
+        self._daemon.kill()
+        self._daemon.wait()
+
+
+@contextmanager
+def private_bus() -> Iterator[PrivateBus]:
+    with tempfile.TemporaryDirectory() as directory:
+        bus = PrivateBus(Path(directory))
+        yield bus
+        bus.kill()

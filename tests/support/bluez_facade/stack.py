@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from bumble.core import UUID, AdvertisingData
@@ -38,7 +39,8 @@ async def run_facade(bus_address: str, radio: str, state: Path, temporary_s: flo
     await stack.start()
     sys.stdout.write("bluez ready\n")
     sys.stdout.flush()
-    await bus.wait_for_disconnect()
+    with suppress(EOFError):  # without its bus it ends, as bluetoothd does
+        await bus.wait_for_disconnect()
 
 
 class Stack:

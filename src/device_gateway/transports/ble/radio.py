@@ -45,8 +45,9 @@ class Radio(Protocol):
 class HostRadio:
     """The Bluetooth adapter of this host. Its bonds are the operating system's.
 
-    On Linux BlueZ asks `agent` while it bonds. macOS and Windows ask the person at the screen by themselves, and let
-    no program answer; when their Bluetooth goes, bleak tells it to each connection.
+    On Linux BlueZ asks `agent` while it bonds. macOS asks the person at the screen and lets no program answer; through
+    bleak Windows bonds without a passkey only, others are made in its settings. Where those lose their Bluetooth, bleak
+    tells it to each connection.
     """
 
     scanner_backend: type[BaseBleakScanner] | None = None
