@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -116,14 +117,14 @@ class Demo:
             self._supervisor.start(child)
         self._await("HTTP, ingestion, jobs, virtual radio, glucose meter", servers)
         devices = known["devices"] if known else self._devices(crowd)
-        if known is None:
-            people.save(self._data_dir, list(crowd.values()), devices, apps)
+        codes = self._codes(crowd, known["claim_codes"] if known else [])
+        people.save(self._data_dir, list(crowd.values()), devices, apps, codes)
         users = [parts.edge(), self._scale(devices)]
         for child in users:
             self._supervisor.start(child)
         self._await("edge, smart scale, sample apps", [*users, *samples])
         ready_s = time.monotonic() - self._begun
-        content = self._demo_json(crowd, devices, apps) | {"ready_seconds": round(ready_s, 1)}
+        content = self._demo_json(crowd, devices, apps, codes) | {"ready_seconds": round(ready_s, 1)}
         people.write_private(self._data_dir / DEMO_FILE, content)
         report.show(console, content, self._data_dir / DEMO_FILE, ready_s)
 
@@ -192,7 +193,11 @@ class Demo:
         people.write_private(self._data_dir / RUNTIME_FILE, runtime)
 
     def _demo_json(
-        self, crowd: dict[str, people.DemoPerson], devices: list[dict[str, Any]], apps: list[dict[str, Any]]
+        self,
+        crowd: dict[str, people.DemoPerson],
+        devices: list[dict[str, Any]],
+        apps: list[dict[str, Any]],
+        codes: list[dict[str, str]],
     ) -> dict[str, Any]:
         def of(kind: str) -> list[dict[str, Any]]:
             return [
@@ -212,20 +217,34 @@ class Demo:
             "vendors": of("vendor"),
             "operators": of("operator"),
             "devices": devices,
-            "claim_codes": asyncio.run(self._free_codes([p for p in crowd.values() if p.kind == "patient"])),
+            "claim_codes": codes,
             "apps": apps,
             "radio": self._radio,
             "database_url": self._postgres.url("gateway_owner"),
         }
 
+    def _codes(self, crowd: dict[str, people.DemoPerson], former: list[dict[str, str]]) -> list[dict[str, str]]:
+        """Those of a former start while they have a day to live, otherwise new ones."""
+        if former and datetime.fromisoformat(former[0]["expires_at"]) > datetime.now(UTC) + timedelta(days=1):
+            return former
+        return asyncio.run(self._free_codes([person for person in crowd.values() if person.kind == "patient"]))
+
     async def _free_codes(self, patients: list[people.DemoPerson]) -> list[dict[str, str]]:
         codes = []
+        expires_at = (datetime.now(UTC) + timedelta(minutes=FREE_CODE_MINUTES)).isoformat(timespec="seconds")
         url = self._postgres.url("gateway_app")
         for person in patients:
             for number in range(1, FREE_CODES + 1):
                 name = f"Tester's device {number}"
                 code = await claim_code(url, person, name, people.since_long(), FREE_CODE_MINUTES)
-                codes.append({"code": code, "space_id": str(person.space_id), "patient": person.username})
+                codes.append(
+                    {
+                        "code": code,
+                        "space_id": str(person.space_id),
+                        "patient": person.username,
+                        "expires_at": expires_at,
+                    }
+                )
         return codes
 
     @contextmanager

@@ -13,6 +13,7 @@ METER_RECORDS = 200  # a few weeks of a person who measures several times a day
 METER_INTERVAL_S = 60  # a new record every minute: a tester sees something arrive
 SCALE_INTERVAL_S = 45
 SCALE_HISTORY_DAYS = 60
+ZONE = "Europe/Paris"  # where the demo's patients live: their devices and their hub show its time
 EDGE_POLL_S = 5
 
 
@@ -76,5 +77,5 @@ class Parts:
     def _child(self, name: str, command: list[str], ready: str, secret: Mapping[str, str] | None = None) -> Child:
         """Secrets travel in the environment: a command line is everyone's to read."""
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("DEVICE_GATEWAY_")}
-        environment = inherited | {"PYTHONUNBUFFERED": "1"} | dict(secret or {})
+        environment = inherited | {"PYTHONUNBUFFERED": "1", "TZ": ZONE} | dict(secret or {})
         return Child(name, command, ready, self._logs / f"{name}.log", environment)

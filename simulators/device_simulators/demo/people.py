@@ -60,9 +60,20 @@ def load(data_dir: Path) -> dict[str, Any] | None:
     return dict(json.loads(path.read_text("utf-8"))) if path.exists() else None
 
 
-def save(data_dir: Path, people: list[DemoPerson], devices: list[dict[str, Any]], apps: list[dict[str, Any]]) -> None:
+def save(
+    data_dir: Path,
+    people: list[DemoPerson],
+    devices: list[dict[str, Any]],
+    apps: list[dict[str, Any]],
+    claim_codes: list[dict[str, str]],
+) -> None:
     """Remember all of it, readable by this user only."""
-    remembered = {"people": [asdict(person) for person in people], "devices": devices, "apps": apps}
+    remembered = {
+        "people": [asdict(person) for person in people],
+        "devices": devices,
+        "apps": apps,
+        "claim_codes": claim_codes,
+    }
     write_private(data_dir / FILE, remembered)
 
 

@@ -8,7 +8,7 @@ import typer
 from device_gateway.commands.options import AsJson, ConfigFile, DataDir, console, print_json, settings_of
 from device_gateway.database.capabilities import capabilities
 from device_gateway.database.migrate import pending
-from device_gateway.ingest.dialects import adapters
+from device_gateway.ingest.dialects import adapters, broken_adapters
 from device_gateway.settings import Settings
 from device_gateway.transports.mqtt.broker_url import parse_broker_url
 from device_gateway.transports.mqtt.check import broker_problem
@@ -72,4 +72,9 @@ def _radio(settings: Settings) -> Finding:
 
 def _adapters() -> Finding:
     keys = sorted(adapter.key for adapter in adapters())
-    return Finding("adapters", ", ".join(keys) or "none", None if keys else "install a package of adapters")
+    problem = None if keys else "install a package of adapters"
+    if broken := broken_adapters():
+        problem = "; ".join(
+            f"{name} cannot be loaded, mend or remove its package: {why}" for name, why in broken.items()
+        )
+    return Finding("adapters", ", ".join(keys) or "none", problem)

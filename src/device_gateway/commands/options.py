@@ -1,6 +1,7 @@
 """Options that many commands share, and how they report."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,9 +25,14 @@ def settings_of(data_dir: Path | None, config: Path | None = None) -> Settings:
 
 
 def print_json(value: Any) -> None:  # Any: whatever a command has to say
-    typer.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+    typer.echo(json.dumps(value, indent=2, default=_as_text, ensure_ascii=False))
 
 
 def announce_ready(process: str) -> None:
     """One line on stdout, by which a supervisor knows that the process works."""
     typer.echo(f"ready {process}")
+
+
+def _as_text(value: object) -> str:
+    """Times as RFC 3339, ids and paths as they are written."""
+    return value.isoformat() if isinstance(value, datetime) else str(value)

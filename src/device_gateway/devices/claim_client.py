@@ -21,9 +21,7 @@ def claim_device(
         raise BadSetting("--gateway: an http(s) URL is needed")
     body = {"claim_code": code, "model": model} | ({"hardware_id": hardware_id} if hardware_id else {})
     try:
-        answer = httpx2.post(
-            f"{gateway.rstrip('/')}/api/devices/claim", json=body, auth=carrier, timeout=TIMEOUT_S
-        )
+        answer = httpx2.post(f"{gateway.rstrip('/')}/api/devices/claim", json=body, auth=carrier, timeout=TIMEOUT_S)
     except httpx2.HTTPError as error:
         raise GatewayError(f"{gateway} does not answer: {error}") from error
     if answer.status_code == ClaimRefused.http_status:

@@ -1,15 +1,14 @@
 """Models that can be paired: our own edge, and what the installed adapters support."""
 
 from functools import cache
-from importlib.metadata import entry_points
 
 import msgspec
 
 from device_gateway.devices.topics import OWN_DIALECT
 from device_gateway.errors import UnknownModel
+from device_gateway.ingest.dialects import adapters
 from device_gateway.readings.model import Model
 
-ADAPTERS = "device_gateway.adapters"  # entry-point group: each one has `transport`, `key` and `models`
 EDGE = Model("edge", "edge", "Device Gateway edge")
 
 
@@ -34,11 +33,10 @@ class KnownModel(msgspec.Struct, frozen=True):
 def known_models() -> dict[str, KnownModel]:
     """By key, in the order of their names."""
     found = {EDGE.key: KnownModel(EDGE, "mqtt", OWN_DIALECT)}
-    for entry in entry_points(group=ADAPTERS):
-        adapter = entry.load()
+    for adapter in adapters():
         for model in adapter.models:
             if model.key in found:
-                raise ValueError(f"two adapters have a model {model.key}: {entry.value} is one of them")
+                raise ValueError(f"two adapters have a model {model.key}: {adapter.key} is one of them")
             found[model.key] = KnownModel(model, adapter.transport, adapter.key)
     return dict(sorted(found.items(), key=lambda item: item[1].model.name))
 
