@@ -85,7 +85,7 @@ async def edge_process(data_dir: Path, radio: str, limit_octets: int) -> None:
     """An edge in a hurry."""
     sys.stdout.write("edge\n")
     sys.stdout.flush()
-    await run_edge(data_dir, radio, poll_interval_s=0.3, scan_s=2, resend_after_s=0.4, spool_limit_octets=limit_octets)
+    await run_edge(data_dir, radio, poll_interval_s=0.3, resend_after_s=0.4, spool_limit_octets=limit_octets)
 
 
 @dataclass

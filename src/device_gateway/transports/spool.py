@@ -16,7 +16,8 @@ SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS outbox (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   message_id TEXT NOT NULL UNIQUE,
-  channel TEXT NOT NULL CHECK (channel IN ('readings', 'raw')),
+  channel TEXT NOT NULL CHECK (channel IN ('readings', 'raw', 'event')),
+  device TEXT,
   readings INTEGER NOT NULL,
   octets INTEGER NOT NULL,
   body BLOB NOT NULL
@@ -24,7 +25,7 @@ CREATE TABLE IF NOT EXISTS outbox (
 CREATE INDEX IF NOT EXISTS outbox_octets ON outbox (octets);
 """
 
-Channel = Literal["readings", "raw"]
+Channel = Literal["readings", "raw", "event"]
 
 
 class SpoolFull(GatewayError):
@@ -35,12 +36,16 @@ class SpoolFull(GatewayError):
 
 @dataclass(frozen=True, slots=True)
 class Spooled:
-    """One message: the last level of its topic, its JSON, and how many readings the outcome must speak of."""
+    """One message: the last level of its topic, its JSON, and how many readings the outcome must speak of.
+
+    device  whose records it carries, None where it carries none
+    """
 
     message_id: str
     channel: Channel
     readings: int
     body: bytes
+    device: str | None = None
 
 
 class Spool:
@@ -59,15 +64,15 @@ class Spool:
         if self.octets() + octets > self._limit_octets:
             raise SpoolFull
         self._connection.execute(
-            "INSERT INTO outbox (message_id, channel, readings, octets, body) VALUES (?, ?, ?, ?, ?)"
+            "INSERT INTO outbox (message_id, channel, readings, octets, body, device) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (message_id) DO NOTHING",
-            (message.message_id, message.channel, message.readings, octets, message.body),
+            (message.message_id, message.channel, message.readings, octets, message.body, message.device),
         )
 
     def oldest(self, limit: int, except_for: set[str]) -> list[Spooled]:
         """The oldest messages, at most `limit`, leaving out those with an id in `except_for`."""
         found: list[Spooled] = []
-        rows = self._connection.execute("SELECT message_id, channel, readings, body FROM outbox ORDER BY id")
+        rows = self._connection.execute("SELECT message_id, channel, readings, body, device FROM outbox ORDER BY id")
         for row in rows:
             if len(found) == limit:
                 break
@@ -80,6 +85,17 @@ class Spool:
         """How many readings the message has; None when there is no such message (any more)."""
         row = self._connection.execute("SELECT readings FROM outbox WHERE message_id = ?", (message_id,)).fetchone()
         return None if row is None else int(row[0])
+
+    def device(self, message_id: str) -> str | None:
+        """Whose records the message carries."""
+        row = self._connection.execute("SELECT device FROM outbox WHERE message_id = ?", (message_id,)).fetchone()
+        return None if row is None else row[0]
+
+    def holds_records_of(self, device: str) -> bool:
+        """Whether anything of this device still waits for the gateway's answer."""
+        return (
+            self._connection.execute("SELECT 1 FROM outbox WHERE device = ? LIMIT 1", (device,)).fetchone() is not None
+        )
 
     def remove(self, message_id: str) -> None:
         """The gateway has it: gone for good."""

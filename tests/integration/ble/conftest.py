@@ -5,14 +5,19 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from ble_world import PASSKEY, Meter, Person, Program, process_address
+from ble_world import PASSKEY, Meter, Person, Program, edge_process, process_address
+from edge_world import Broker, Gateway
 
 from device_gateway.transports.ble.radio import Radio, open_radio
+from device_gateway.transports.edge import state as edge_state
 from device_simulators.ble.command import run_meter
 from device_simulators.ble.glucose_meter import MeterOptions
 from device_simulators.radio.air import run_air
+
+ROOMY = 64 * 1024 * 1024
 
 _addresses = itertools.count(1)
 
@@ -52,3 +57,40 @@ def person() -> Person:
 async def radio(air: str, tmp_path: Path, person: Person) -> AsyncIterator[Radio]:
     async with open_radio(air, tmp_path / "bonds.json", person) as radio:
         yield radio
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    broker = Broker(tmp_path_factory.mktemp("mosquitto"))
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture
+def gateway(broker: Broker) -> Iterator[Gateway]:
+    gateway = Gateway(broker.port)
+    yield gateway
+    gateway.stop()
+
+
+@pytest.fixture
+def edge_id(tmp_path: Path, broker: Broker) -> str:
+    """An edge that knows its broker."""
+    edge_id = str(uuid4())
+    edge_state.configure(tmp_path, edge_id=edge_id, mqtt_url=f"mqtt://127.0.0.1:{broker.port}", password="any")
+    return edge_id
+
+
+@pytest.fixture
+def start_edge(air: str, tmp_path: Path, edge_id: str) -> Iterator[Callable[..., Program]]:
+    started: list[Program] = []
+
+    def start(limit_octets: int = ROOMY, radio: str = air) -> Program:
+        program = Program(edge_process, tmp_path, radio, limit_octets)
+        started.append(program)
+        program.ready("edge")
+        return program
+
+    yield start
+    for program in started:
+        program.stop()

@@ -1,21 +1,12 @@
 """The edge as a process: from a meter on the radio to a consumer behind a real broker, killed at every point."""
 
 import asyncio
-import json
-import shutil
-import socket
-import subprocess
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
-import paho.mqtt.client as mqtt
 import pytest
-from ble_world import PASSKEY, Meter, Program, edge_process, until
-from paho.mqtt.enums import CallbackAPIVersion
+from ble_world import PASSKEY, Meter, Program, until
+from edge_world import Broker, Gateway
 
 from device_gateway.devices.topics import topic_of
 from device_gateway.transports.ble.errors import BondRefused
@@ -24,123 +15,8 @@ from device_gateway.transports.edge.pair import pair_meter
 from device_gateway.transports.edge.turn import Occupied, turn
 from device_simulators.radio.air import run_air
 
-MOSQUITTO = "/usr/sbin/mosquitto"
-ROOMY = 64 * 1024 * 1024
-
 StartMeter = Callable[..., Meter]
 StartEdge = Callable[..., Program]
-
-
-class Gateway:
-    """A consumer of our dialect: keeps each reading once by its identity and answers when it is told to."""
-
-    def __init__(self, port: int) -> None:
-        self.answering = True
-        self.readings: Counter[tuple[str, str, str, int]] = Counter()
-        self.contents: dict[tuple[str, str, str, int], set[str]] = {}
-        self.raw: list[dict[str, Any]] = []
-        self.clocks: list[dict[str, str]] = []
-        self.message_ids: Counter[str] = Counter()
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="gateway", clean_session=False)
-        self._client.on_message = self._on_message
-        self._client.on_connect = lambda client, *_: client.subscribe([("dg/v1/+/+/readings", 1), ("dg/v1/+/+/raw", 1)])
-        self._client.connect("127.0.0.1", port)
-        self._client.loop_start()
-
-    @property
-    def seqs(self) -> list[int]:
-        return sorted(seq for *_, seq in self.readings)
-
-    def stop(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-
-    def _on_message(self, client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
-        received = json.loads(message.payload)
-        self.message_ids[received["message_id"]] += 1
-        if not self.answering:
-            return
-        outcomes = []
-        if message.topic.endswith("/raw"):
-            self.raw.append(received)
-            outcomes = [
-                {"index": 0, "outcome": "rejected", "pointer": received["pointer"], "reason": received["reason"]}
-            ]
-        for index, reading in enumerate(received.get("readings", [])):
-            identity = (reading["device"], reading["metric"], reading["at"], reading.get("seq", 0))
-            self.contents.setdefault(identity, set()).add(json.dumps(reading, sort_keys=True))
-            outcomes.append({"index": index, "outcome": "duplicate" if self.readings[identity] else "stored"})
-            self.readings[identity] += 1
-        self.clocks += received.get("clocks", [])
-        answer = json.dumps({"message_id": received["message_id"], "outcomes": outcomes})
-        client.publish(message.topic.rsplit("/", 1)[0] + "/outcome", answer, 1)
-
-
-class Broker:
-    """Mosquitto as it comes: it keeps nothing on disk."""
-
-    def __init__(self, directory: Path) -> None:
-        assert shutil.which(MOSQUITTO), "the package mosquitto is needed"
-        self._configuration = directory / "mosquitto.conf"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        self._configuration.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n")
-        self.start()
-
-    def start(self) -> None:
-        command = [MOSQUITTO, "-c", str(self._configuration)]
-        self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-            except OSError:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-            else:
-                return
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    broker = Broker(tmp_path_factory.mktemp("mosquitto"))
-    yield broker
-    broker.kill()
-
-
-@pytest.fixture
-def gateway(broker: Broker) -> Iterator[Gateway]:
-    gateway = Gateway(broker.port)
-    yield gateway
-    gateway.stop()
-
-
-@pytest.fixture
-def edge_id(tmp_path: Path, broker: Broker) -> str:
-    """An edge that knows its broker."""
-    edge_id = str(uuid4())
-    edge_state.configure(tmp_path, edge_id=edge_id, mqtt_url=f"mqtt://127.0.0.1:{broker.port}", password="any")
-    return edge_id
-
-
-@pytest.fixture
-def start_edge(air: str, tmp_path: Path, edge_id: str) -> Iterator[StartEdge]:
-    started: list[Program] = []
-
-    def start(limit_octets: int = ROOMY, radio: str = air) -> Program:
-        program = Program(edge_process, tmp_path, radio, limit_octets)
-        started.append(program)
-        program.ready("edge")
-        return program
-
-    yield start
-    for program in started:
-        program.stop()
 
 
 def spooled(data_dir: Path) -> int:

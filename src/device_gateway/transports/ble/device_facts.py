@@ -15,7 +15,9 @@ BATTERY_LEVEL = f"00002a19{_SUFFIX}"
 CURRENT_TIME = f"00002a2b{_SUFFIX}"
 
 TEXT_LIMIT = 120  # characters: what a device says of itself is shown and stored, so it has an end
+CLOCK_TAKEN_S = 60  # seconds: some devices keep minutes only
 _CURRENT_TIME_OCTETS = 10
+_ADJUSTED_BY_HAND = 1  # adjust reason, Current Time Service 1.1, 3.1.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,29 @@ async def read_clock(link: Link) -> ClockMeasurement | None:
     after = datetime.now().astimezone()
     raw = parse_current_time(value) if value else None
     return None if raw is None else ClockMeasurement(raw=raw, measured_at=before + (after - before) / 2)
+
+
+async def set_clock(link: Link, now: datetime) -> bool:
+    """Writes the local time of `now` (aware) and reads it back; whether the device took it over.
+
+    Raises BluetoothError when the link fails.
+    """
+    if not link.has(CURRENT_TIME):
+        return False
+    try:
+        await link.write(CURRENT_TIME, current_time(now))
+    except AccessRefused:  # shows its clock and lets nobody set it
+        return False
+    shown = await read_clock(link)
+    if shown is None:
+        return False
+    return abs(shown.raw - shown.measured_at.replace(tzinfo=None)) < timedelta(seconds=CLOCK_TAKEN_S)
+
+
+def current_time(now: datetime) -> bytes:
+    """A Current Time value: wall clock, day of the week from Monday = 1, 1/256 s, adjusted by hand."""
+    wall = bytes([*now.year.to_bytes(2, "little"), now.month, now.day, now.hour, now.minute, now.second])
+    return wall + bytes([now.isoweekday(), now.microsecond * 256 // 1_000_000, _ADJUSTED_BY_HAND])
 
 
 def parse_current_time(value: bytes) -> datetime | None:

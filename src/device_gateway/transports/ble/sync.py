@@ -147,19 +147,20 @@ async def _listen(link: Link, transfer: Transfer, adapter: RecordAdapter, patien
     timeout_s = patience.live_s if keeps_records else patience.first_s
     further_s = patience.next_s if not adapter.live else timeout_s
     flush_at = 0.0
-    while True:
-        try:
+    try:
+        while True:
             uuid, value = await link.notification(timeout_s)
-        except (NoAnswer, LinkLost):
-            break
-        if uuid == adapter.record_access:
-            continue
-        await transfer.packet(uuid, value)
-        timeout_s = further_s
-        if not adapter.live or time.monotonic() >= flush_at:
-            await transfer.flush()
-            flush_at = time.monotonic() + LIVE_FLUSH_S
-    await transfer.finish()
+            if uuid == adapter.record_access:
+                continue
+            await transfer.packet(uuid, value)
+            timeout_s = further_s
+            if not adapter.live or time.monotonic() >= flush_at:
+                await transfer.flush()
+                flush_at = time.monotonic() + LIVE_FLUSH_S
+    except (NoAnswer, LinkLost):
+        pass
+    finally:  # also when the radio is wanted for something else
+        await transfer.finish()
     return SyncReport(records=transfer.records, readings=transfer.readings, rejected=transfer.rejected)
 
 

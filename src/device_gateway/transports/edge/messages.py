@@ -24,7 +24,7 @@ class ReadingsMessage(msgspec.Struct):
     battery_percent: dict[str, int]
 
 
-class RawMessage(msgspec.Struct):
+class RawMessage(msgspec.Struct, omit_defaults=True):
     """Payload of ``…/raw``: a refusal and what it rests on.
 
     Several packets (a measurement and its context) stand in `characteristic` and `hex` separated by a space, in order.
@@ -37,6 +37,7 @@ class RawMessage(msgspec.Struct):
     pointer: str
     reason: str
     adapter: str
+    received_at: datetime | None = None
 
 
 def messages_of(
@@ -58,7 +59,7 @@ def readings_message(
     batteries = {} if battery_percent is None else {device_id: battery_percent}
     message_id = str(uuid4())
     message = ReadingsMessage(message_id, named, clocks, batteries)
-    return Spooled(message_id, "readings", len(named), msgspec.json.encode(message))
+    return Spooled(message_id, "readings", len(named), msgspec.json.encode(message), device_id if named else None)
 
 
 def raw_message(refusal: Refusal, device_id: str, adapter: str) -> Spooled:
@@ -67,8 +68,18 @@ def raw_message(refusal: Refusal, device_id: str, adapter: str) -> Spooled:
     octets = " ".join(data.hex() for _, data in refusal.packets)
     message_id = str(uuid5(NAMESPACE_OID, f"{device_id} {characteristic} {octets}"))
     rejected = refusal.rejected
-    raw = RawMessage(message_id, device_id, characteristic, octets, rejected.pointer, rejected.reason, adapter)
-    return Spooled(message_id, "raw", 0, msgspec.json.encode(raw))
+    raw = RawMessage(
+        message_id, device_id, characteristic, octets, rejected.pointer, rejected.reason, adapter, refusal.received_at
+    )
+    return Spooled(message_id, "raw", 0, msgspec.json.encode(raw), device_id)
+
+
+def event_message(event: str, at: datetime, **details: str | int | bool | None) -> Spooled:
+    """Something that happened here, for ``…/event``. Details that are None are left out."""
+    message_id = str(uuid4())
+    body = {"message_id": message_id, "event": event, "at": at.isoformat(timespec="milliseconds")}
+    said = {name: detail for name, detail in details.items() if detail is not None}
+    return Spooled(message_id, "event", 0, msgspec.json.encode(body | said))
 
 
 def payload(message: Spooled, now: datetime | None = None) -> bytes:

@@ -4,11 +4,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from device_gateway.transports.ble.device_facts import read_battery_percent, read_make
+from device_gateway.transports.ble.bond import forget_bond
+from device_gateway.transports.ble.device_facts import Make, read_battery_percent, read_make
+from device_gateway.transports.ble.errors import BondLost
 from device_gateway.transports.ble.link import connected
 from device_gateway.transports.ble.pairing_agent import PairingAgent
-from device_gateway.transports.ble.radio import open_radio
-from device_gateway.transports.ble.scan import find
+from device_gateway.transports.ble.radio import Radio, open_radio
+from device_gateway.transports.ble.scan import Heard, find
 from device_gateway.transports.edge.state import BONDS_FILE, edge_directory
 from device_gateway.transports.edge.turn import turn
 
@@ -59,13 +61,17 @@ async def pair_meter(
 
     bonds = edge_directory(data_dir) / BONDS_FILE
     async with (
+        turn(data_dir, "pairing", RADIO_TURN_WAIT_S),  # an edge that runs gives the radio away when this is taken
         turn(data_dir, "radio", RADIO_TURN_WAIT_S),
         open_radio(radio_spec, bonds, _Asking(ask_passkey or given)) as radio,
     ):
         heard = await find(radio, address, timeout_s)
-        async with connected(radio, heard.device) as link:
-            make = await read_make(link)
-            battery_percent = await read_battery_percent(link)
+        try:
+            make, battery_percent = await _facts(radio, heard)
+        except BondLost:  # one side has forgotten the other: both begin anew
+            await forget_bond(radio, heard.device)
+            heard = await find(radio, heard.address, timeout_s)
+            make, battery_percent = await _facts(radio, heard)
     return PairedMeter(
         address=heard.address,
         adapter=heard.adapter,
@@ -75,3 +81,8 @@ async def pair_meter(
         serial=make.serial,
         battery_percent=battery_percent,
     )
+
+
+async def _facts(radio: Radio, heard: Heard) -> tuple[Make, int | None]:
+    async with connected(radio, heard.device) as link:
+        return await read_make(link), await read_battery_percent(link)

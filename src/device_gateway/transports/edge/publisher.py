@@ -1,4 +1,6 @@
-"""Sends the spool over MQTT until the gateway has answered for each message.
+"""Sends the spool over MQTT until the gateway has answered for each message, and takes its commands.
+
+``…/status`` says whether the edge is online; the broker says that it is not when it is gone without a word.
 
 paho runs a thread of its own; whatever it learns is handed to the event loop, and only the loop touches the spool.
 """
@@ -21,6 +23,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from device_gateway.transports.edge.messages import OutcomeMessage, parse_outcome, payload
 from device_gateway.transports.edge.state import Edge, EdgeState
 from device_gateway.transports.mqtt.broker_url import parse_broker_url
+from device_gateway.transports.spool import Spooled, SpoolFull
 
 T = TypeVar("T")
 
@@ -30,6 +33,8 @@ RESEND_AFTER_S = 30.0  # an outcome takes milliseconds; after this the gateway w
 LONGEST_PAUSE_S = 600.0  # while the gateway is away its broker queues all that we send: not more than it must
 KEEP_ALIVE_S = 30
 RECONNECT_MIN_S, RECONNECT_MAX_S = 1, 60
+ONLINE, OFFLINE = b'{"online":true}', b'{"online":false}'
+GOODBYE_S = 1.0  # for the last words of an edge that ends
 
 _log = structlog.get_logger(__name__)
 
@@ -50,6 +55,7 @@ class Publisher:
     """One MQTT session that lasts over reconnects and restarts: client id and user name are the edge's id."""
 
     def __init__(self, edge: Edge, state: EdgeState, *, resend_after_s: float = RESEND_AFTER_S) -> None:
+        self.commanded: Callable[[bytes], None] = _unheard  # called on the event loop with each command's payload
         self._edge = edge
         self._state = state
         self._resend_after_s = resend_after_s
@@ -64,10 +70,24 @@ class Publisher:
         )
         client.username_pw_set(edge.username, edge.password)
         client.reconnect_delay_set(RECONNECT_MIN_S, RECONNECT_MAX_S)
+        client.will_set(self._status_topic, OFFLINE, QOS, retain=True)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
+
+    @property
+    def _status_topic(self) -> str:
+        return f"{self._edge.topic_prefix}/status"
+
+    def tell(self, message: Spooled) -> None:
+        """Something that happened, in the spool and on its way. A full spool has no room for news."""
+        try:
+            with self._state.transaction():
+                self._state.spool.put(message)
+        except SpoolFull:
+            _log.warning("edge.event_not_kept", why="the spool is full")
+        self.wake()
 
     def wake(self) -> None:
         """There is something new in the spool."""
@@ -89,6 +109,10 @@ class Publisher:
                 except TimeoutError:
                     continue
         finally:
+            if self._client.is_connected():  # a will is for those who do not say goodbye
+                said = self._client.publish(self._status_topic, OFFLINE, QOS, retain=True)
+                with suppress(RuntimeError, ValueError):
+                    await asyncio.to_thread(said.wait_for_publish, GOODBYE_S)
             self._client.disconnect()
             await asyncio.to_thread(self._client.loop_stop)
 
@@ -130,6 +154,9 @@ class Publisher:
         if rejected and expected:
             _log.warning("edge.readings_rejected", message_id=answered.message_id, reasons=rejected)
         with self._state.transaction():
+            device = self._state.spool.device(answered.message_id)
+            if device is not None and any(line.outcome == "rejected" for line in answered.outcomes):
+                self._state.note_refused(device)
             self._state.spool.remove(answered.message_id)
         self._attempts.pop(answered.message_id, None)
         self._wake.set()
@@ -142,15 +169,16 @@ class Publisher:
             return
         if not flags.session_present:  # a broker that forgot our session may have forgotten what it had acknowledged
             self._hand_over(self._start_over, None)
-        client.subscribe(f"{self._edge.topic_prefix}/outcome", QOS)
+        client.subscribe([(f"{self._edge.topic_prefix}/{kind}", QOS) for kind in ("outcome", "command")])
 
     def _on_subscribe(
-        self, _client: mqtt.Client, _data: Any, _mid: int, reasons: list[ReasonCode], _props: Properties | None
+        self, client: mqtt.Client, _data: Any, _mid: int, reasons: list[ReasonCode], _props: Properties | None
     ) -> None:
         if any(reason.is_failure for reason in reasons):
             _log.warning("edge.subscription_refused", reasons=[str(reason) for reason in reasons])
             return
         _log.info("edge.broker_connected")
+        client.publish(self._status_topic, ONLINE, QOS, retain=True)
         self._hand_over(self._online, True)
 
     def _on_disconnect(
@@ -165,6 +193,9 @@ class Publisher:
         self._hand_over(self._online, False)
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
+        if message.topic.endswith("/command"):
+            self._hand_over(self.commanded, bytes(message.payload))
+            return
         try:
             answered = parse_outcome(bytes(message.payload))
         except msgspec.DecodeError:
@@ -184,3 +215,7 @@ class Publisher:
     def _online(self, subscribed: bool) -> None:
         self._subscribed = subscribed
         self._wake.set()
+
+
+def _unheard(_command: bytes) -> None:
+    """Before anybody listens."""

@@ -1,65 +1,43 @@
-"""One round of an edge over its meters: who is within reach is connected to, read, and left alone again."""
+"""Reading one meter into the spool, and what belongs to a visit: its clock, its battery, what its holder asked for."""
 
 import time
 from datetime import datetime
 
 import structlog
 
-from device_gateway.errors import GatewayError
-from device_gateway.transports.ble.adapter import record_adapter
-from device_gateway.transports.ble.device_facts import read_battery_percent, read_clock
-from device_gateway.transports.ble.link import connected
-from device_gateway.transports.ble.pairing_agent import PairingAgent
+from device_gateway.readings.model import ClockMeasurement
+from device_gateway.transports.ble.adapter import RecordAdapter, record_adapter
+from device_gateway.transports.ble.device_facts import read_battery_percent, read_clock, set_clock
+from device_gateway.transports.ble.errors import BluetoothError
+from device_gateway.transports.ble.link import Link, connected
 from device_gateway.transports.ble.radio import Radio
-from device_gateway.transports.ble.scan import Heard, scan
-from device_gateway.transports.ble.sync import Batch, SyncReport, sync_records
-from device_gateway.transports.edge.messages import messages_of, readings_message
+from device_gateway.transports.ble.record_access import RecordAccess, Selection
+from device_gateway.transports.ble.scan import Heard
+from device_gateway.transports.ble.sync import SyncReport, sync_records
+from device_gateway.transports.ble.transfer import Batch
+from device_gateway.transports.edge.messages import event_message, messages_of, readings_message
 from device_gateway.transports.edge.publisher import Publisher
 from device_gateway.transports.edge.state import EdgeState, Meter
 
-TELL_EVERY_S = 3600.0  # how often the gateway hears of clock and battery of a meter without new records
+TELL_EVERY_S = 3600.0  # how often the gateway hears of clock, battery and signal of a meter without new records
+SKEW_SET_RIGHT_S = 60  # seconds: meters show minutes
 
 _log = structlog.get_logger(__name__)
 
 
-class KnownPasskeys(PairingAgent):
-    """Answers for meters whose passkey was given when they were added."""
-
-    def __init__(self, state: EdgeState) -> None:
-        self._state = state
-
-    async def passkey(self, address: str) -> int | None:
-        known = {meter.address: meter.passkey for meter in self._state.meters()}
-        return known.get(address.upper())
-
-
 class Reader:
-    """Reads the meters that the state names into its spool."""
+    """Reads the meters of the state into its spool."""
 
     def __init__(self, state: EdgeState, publisher: Publisher) -> None:
         self._state = state
         self._publisher = publisher
         self._told: dict[str, float] = {}
 
-    async def read_meters(self, radio: Radio, scan_s: float) -> None:
-        """Reads every meter that is heard within `scan_s`. One that fails does not keep the others from being read.
+    async def read_meter(self, radio: Radio, heard: Heard, meter: Meter, live: "Live") -> SyncReport:
+        """What one meter has recorded since the last time; one that measures continually until it leaves.
 
-        Raises RadioUnavailable.
+        `live` is told when the meter has been caught up with. Raises BluetoothError or SpoolFull.
         """
-        meters = self._state.meters()
-        if not meters:
-            return
-        heard = await scan(radio, scan_s, [meter.address for meter in meters])
-        for meter in meters:
-            if meter.address not in heard:
-                continue
-            try:
-                await self.read_meter(radio, heard[meter.address], meter)
-            except GatewayError as error:
-                _log.warning("edge.meter_failed", device=meter.device_id, error=type(error).__name__, why=error.message)
-
-    async def read_meter(self, radio: Radio, heard: Heard, meter: Meter) -> SyncReport:
-        """What one meter has recorded since the last time. Raises BluetoothError or SpoolFull."""
         adapter = record_adapter(meter.adapter)
         async with connected(radio, heard.device) as link:
             battery_percent = await read_battery_percent(link)
@@ -69,19 +47,21 @@ class Reader:
                 with self._state.transaction():
                     for message in messages_of(batch, meter.device_id, meter.adapter, clock, battery_percent):
                         self._state.spool.put(message)
-                    self._state.advance(meter.device_id, batch.position)
-                self._told[meter.device_id] = time.monotonic()
+                    self._state.advance(meter.device_id, batch.position, batch.mark, batch.session)
+                    self._first_reading(meter.device_id, batch)
                 self._publisher.wake()
 
-            report = await sync_records(link, adapter, meter.last_seq, keep)
-        at = datetime.now().astimezone().isoformat(timespec="seconds")
-        with self._state.transaction():
-            self._state.note_contact(meter.device_id, battery_percent, at)
-            if time.monotonic() - self._told.get(meter.device_id, -TELL_EVERY_S) >= TELL_EVERY_S:
-                self._state.spool.put(readings_message((), meter.device_id, clock, battery_percent))
-                self._told[meter.device_id] = time.monotonic()
-                self._publisher.wake()
-        if report.records:
+            async def synced(report: SyncReport) -> None:
+                await self._after(link, adapter, meter, report, clock)
+                self._tell_contact(meter.device_id, heard, report, clock, battery_percent)
+                live.caught_up = adapter.live
+
+            report = await sync_records(
+                link, adapter, meter.last_seq, keep, mark=meter.mark, session=meter.session, synced=synced
+            )
+            if not live.caught_up:
+                await synced(report)
+        if report.records or report.readings:
             _log.info(
                 "edge.meter_read",
                 device=meter.device_id,
@@ -90,3 +70,77 @@ class Reader:
                 complete=report.complete,
             )
         return report
+
+    def _first_reading(self, device_id: str, batch: Batch) -> None:
+        """Whoever has just paired a meter waits for this. Within the transaction that keeps the readings."""
+        meter = self._state.meter(device_id)
+        if meter is not None and meter.pairing is not None and batch.readings:
+            self._state.spool.put(event_message("first_reading", _now(), device=device_id, pairing=meter.pairing))
+            self._state.note_first_reading(device_id)
+
+    async def _after(
+        self, link: Link, adapter: RecordAdapter, meter: Meter, report: SyncReport, clock: ClockMeasurement | None
+    ) -> None:
+        """What its holder asked for, once the records are here. A meter that refuses has been read all the same."""
+        try:
+            if meter.sets_clock and clock is not None and _skew_s(clock) > SKEW_SET_RIGHT_S:
+                taken = await set_clock(link, _now())
+                _log.info("edge.clock_set", device=meter.device_id, taken=taken)
+            if meter.deletes_sent and adapter.record_access and adapter.session_start is None and not report.records:
+                await self._delete_sent(RecordAccess(link, adapter.record_access), meter.device_id)
+        except BluetoothError as error:
+            _log.warning("edge.wish_failed", device=meter.device_id, error=type(error).__name__, why=error.message)
+
+    async def _delete_sent(self, access: RecordAccess, device_id: str) -> None:
+        """Deletes the records on the meter when the gateway has said of each of them that it is stored.
+
+        To be called after a sync that found nothing new: then no unsent record has a number below the last one.
+        """
+        meter = self._state.meter(device_id)
+        if meter is None or meter.last_seq is None or meter.refused or self._state.spool.holds_records_of(device_id):
+            return
+        stored = Selection.up_to(meter.last_seq)
+        if count := await access.count(stored):
+            await access.delete(stored)
+            _log.info("edge.records_deleted", device=device_id, records=count)
+
+    def _tell_contact(
+        self,
+        device_id: str,
+        heard: Heard,
+        report: SyncReport,
+        clock: ClockMeasurement | None,
+        battery_percent: int | None,
+    ) -> None:
+        """Battery, signal and the hour, with each transfer and once an hour without one."""
+        now, at = time.monotonic(), _now()
+        news = bool(report.readings or report.rejected) or not report.complete
+        with self._state.transaction():
+            self._state.note_contact(device_id, battery_percent, at.isoformat(timespec="seconds"))
+            if not news and now - self._told.get(device_id, -TELL_EVERY_S) < TELL_EVERY_S:
+                return
+            self._state.spool.put(
+                event_message(
+                    "contact", at, device=device_id, battery_percent=battery_percent, rssi_dbm=heard.rssi_dbm,
+                    missing=sum(last - first + 1 for first, last in report.missing) or None,
+                )
+            )  # fmt: skip
+            if not report.readings and clock is not None:
+                self._state.spool.put(readings_message((), device_id, clock, battery_percent))
+            self._told[device_id] = now
+        self._publisher.wake()
+
+
+class Live:
+    """Whether a meter has been caught up with, and is only listened to from then on."""
+
+    def __init__(self) -> None:
+        self.caught_up = False
+
+
+def _skew_s(clock: ClockMeasurement) -> float:
+    return abs((clock.raw - clock.measured_at.replace(tzinfo=None)).total_seconds())
+
+
+def _now() -> datetime:
+    return datetime.now().astimezone()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from device_gateway.devices.topics import topic_of
 from device_gateway.errors import BadSetting, NotFound
@@ -40,6 +41,23 @@ CREATE TABLE IF NOT EXISTS meter (
   last_contact TEXT
 ) STRICT;
 """
+# Of files made before these were there. They are added to every new file in the same way.
+METER_COLUMNS = {
+    "mark": "BLOB",  # the packet of record `last_seq`
+    "session": "BLOB",  # start of the sensor session, as it was first read
+    "sets_clock": "INTEGER NOT NULL DEFAULT 0",
+    "deletes_sent": "INTEGER NOT NULL DEFAULT 0",
+    "refused": "INTEGER NOT NULL DEFAULT 0",  # the gateway refused a record of it: that one must stay on the device
+    "bond_lost": "INTEGER NOT NULL DEFAULT 0",
+    "pairing": "TEXT",  # the pairing whose first reading is still to come
+    "revision": "INTEGER NOT NULL DEFAULT 0",  # counts how often it was added: paired again, it gets another chance
+}
+OUTBOX_FIELDS = "message_id, channel, readings, octets, body"
+OLD_OUTBOX = f"INSERT INTO outbox ({OUTBOX_FIELDS}) SELECT {OUTBOX_FIELDS} FROM outbox_before ORDER BY id"
+METER_FIELDS = (
+    "device_id, address, adapter, passkey, last_seq, mark, session, sets_clock, deletes_sent, refused, bond_lost,"
+    " pairing, revision"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +74,31 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """A device to be read. `last_seq`: the sequence number up to which its records are kept, None before the first."""
+    """A device to be read.
+
+    last_seq      the sequence number up to which its records are kept, None before the first
+    mark          the packet of that record
+    session       start of its sensor session, as it was first read
+    sets_clock    whether its clock is set right when it is wrong; deletes_sent: whether records that the gateway has
+                  are deleted on it. Only where its holder asked for it
+    refused       whether the gateway refused a record of it
+    bond_lost     whether that was told
+    pairing       the pairing whose first reading is still to come
+    """
 
     device_id: str
     address: str
     adapter: str
     passkey: int | None
     last_seq: int | None
+    mark: bytes | None = None
+    session: bytes | None = None
+    sets_clock: bool = False
+    deletes_sent: bool = False
+    refused: bool = False
+    bond_lost: bool = False
+    pairing: str | None = None
+    revision: int = 0
 
 
 def edge_directory(data_dir: Path) -> Path:
@@ -83,11 +119,28 @@ class EdgeState:
         self._connection = sqlite3.connect(path, isolation_level=None)
         for pragma in ("journal_mode = WAL", "synchronous = FULL", f"busy_timeout = {BUSY_TIMEOUT_MS}"):
             self._connection.execute(f"PRAGMA {pragma}")
-        self._connection.executescript(SCHEMA + spool.SCHEMA)
+        self._set_up()
         self.spool = spool.Spool(self._connection, spool_limit_octets)
 
     def close(self) -> None:
         self._connection.close()
+
+    def _set_up(self) -> None:
+        """Tables and columns, also in a file of an earlier version. One process at a time."""
+        with self.transaction():
+            outbox = {row[1] for row in self._connection.execute("PRAGMA table_info(outbox)")}
+            if outbox and "device" not in outbox:
+                self._connection.execute("ALTER TABLE outbox RENAME TO outbox_before")
+                self._connection.execute("DROP INDEX outbox_octets")
+            for statement in (SCHEMA + spool.SCHEMA).split(";"):
+                self._connection.execute(statement)
+            if outbox and "device" not in outbox:
+                self._connection.execute(OLD_OUTBOX)
+                self._connection.execute("DROP TABLE outbox_before")
+            there = {row[1] for row in self._connection.execute("PRAGMA table_info(meter)")}
+            for name, kind in METER_COLUMNS.items():
+                if name not in there:
+                    self._connection.execute(f"ALTER TABLE meter ADD COLUMN {name} {kind}")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -111,14 +164,39 @@ class EdgeState:
 
     def meters(self) -> list[Meter]:
         """All meters, in the order in which they were added."""
-        rows = self._connection.execute(
-            "SELECT device_id, address, adapter, passkey, last_seq FROM meter ORDER BY rowid"
-        )
-        return [Meter(*row) for row in rows]
+        return [_meter(row) for row in self._connection.execute(f"SELECT {METER_FIELDS} FROM meter ORDER BY rowid")]
 
-    def advance(self, device_id: str, last_seq: int | None) -> None:
+    def meter(self, device_id: str) -> Meter | None:
+        """One meter as it is now."""
+        row = self._connection.execute(f"SELECT {METER_FIELDS} FROM meter WHERE device_id = ?", (device_id,)).fetchone()
+        return _meter(row) if row else None
+
+    def advance(
+        self, device_id: str, last_seq: int | None, mark: bytes | None = None, session: bytes | None = None
+    ) -> None:
         """The new position of a meter, within the transaction that keeps its records."""
-        self._connection.execute("UPDATE meter SET last_seq = ? WHERE device_id = ?", (last_seq, device_id))
+        self._connection.execute(
+            "UPDATE meter SET last_seq = ?, mark = ?, session = ? WHERE device_id = ?",
+            (last_seq, mark, session, device_id),
+        )
+
+    def note_refused(self, device_id: str) -> None:
+        """The gateway has a record of it that it did not store: nothing is deleted on this meter any more."""
+        self._connection.execute("UPDATE meter SET refused = 1 WHERE device_id = ?", (device_id,))
+
+    def note_bond_lost(self, device_id: str) -> None:
+        self._connection.execute("UPDATE meter SET bond_lost = 1 WHERE device_id = ?", (device_id,))
+
+    def note_first_reading(self, device_id: str) -> None:
+        self._connection.execute("UPDATE meter SET pairing = NULL WHERE device_id = ?", (device_id,))
+
+    def allow(self, device_id: str, *, sets_clock: bool, deletes_sent: bool) -> None:
+        """What its holder asked for. Raises NotFound."""
+        if not self._connection.execute(
+            "UPDATE meter SET sets_clock = ?, deletes_sent = ? WHERE device_id = ?",
+            (sets_clock, deletes_sent, device_id),
+        ).rowcount:
+            raise NotFound(f"this edge reads no device {device_id}")
 
     def note_contact(self, device_id: str, battery_percent: int | None, at: str) -> None:
         """A sync with the meter ended well. `at`: RFC 3339."""
@@ -137,23 +215,37 @@ class EdgeState:
         )
 
     def set_meter(self, meter: Meter) -> None:
-        """Adds a meter. One with the same address or id is replaced; its position stays only if both are the same."""
+        """Adds a meter, or one with the same id or address anew: its position stays only if both are the same."""
         with self.transaction():
-            known = self._connection.execute(
-                "SELECT last_seq FROM meter WHERE device_id = ? AND address = ?", (meter.device_id, meter.address)
-            ).fetchone()
+            known = self.meter(meter.device_id)
+            if known is not None and known.address != meter.address:
+                known = None
             self._connection.execute(
                 "DELETE FROM meter WHERE device_id = ? OR address = ?", (meter.device_id, meter.address)
             )
+            kept = known or meter
             self._connection.execute(
-                "INSERT INTO meter (device_id, address, adapter, passkey, last_seq) VALUES (?, ?, ?, ?, ?)",
-                (meter.device_id, meter.address, meter.adapter, meter.passkey, known[0] if known else meter.last_seq),
-            )
+                f"INSERT INTO meter ({METER_FIELDS}) VALUES ({', '.join('?' * 13)})",
+                (
+                    meter.device_id, meter.address, meter.adapter, meter.passkey,
+                    kept.last_seq, kept.mark, kept.session, kept.sets_clock, kept.deletes_sent, kept.refused,
+                    False, meter.pairing, kept.revision + 1,
+                ),
+            )  # fmt: skip
 
     def drop_meter(self, device_id: str) -> None:
         """Raises NotFound. What was read from it stays in the spool."""
         if not self._connection.execute("DELETE FROM meter WHERE device_id = ?", (device_id,)).rowcount:
             raise NotFound(f"this edge reads no device {device_id}")
+
+
+def _meter(row: tuple[Any, ...]) -> Meter:  # Any: SQLite's columns, in the order of the fields
+    device_id, address, adapter, passkey, last_seq, mark, session, sets_clock, deletes_sent, refused, *rest = row
+    bond_lost, pairing, revision = rest
+    return Meter(
+        device_id, address, adapter, passkey, last_seq, mark, session,
+        bool(sets_clock), bool(deletes_sent), bool(refused), bool(bond_lost), pairing, revision,
+    )  # fmt: skip
 
 
 @contextmanager
@@ -190,9 +282,14 @@ def configure(
 
 
 def add_meter(
-    data_dir: Path, *, device_id: str, address: str, adapter: str = "ble-glucose", passkey: int | None = None
+    data_dir: Path,
+    *,
+    device_id: str,
+    address: str,
+    adapter: str = "ble-glucose",
+    passkey: int | None = None,
 ) -> None:
-    """Has the edge read a meter from now on; an edge that runs notices at its next round.
+    """Has the edge read a meter from now on; an edge that runs notices within a second.
 
     `passkey` is only needed where there is no bond yet. Raises UnknownModel for an adapter that is not installed.
     """

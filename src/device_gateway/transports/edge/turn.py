@@ -40,6 +40,15 @@ async def turn(data_dir: Path, name: str, wait_s: float) -> AsyncIterator[None]:
         connection.close()
 
 
+def taken(data_dir: Path, name: str) -> bool:
+    """Whether another process holds the turn now."""
+    connection = sqlite3.connect(edge_directory(data_dir) / f"{name}.turn", isolation_level=None, timeout=0)
+    try:
+        return not _taken(connection)
+    finally:
+        connection.close()
+
+
 def _taken(connection: sqlite3.Connection) -> bool:
     try:
         connection.execute("BEGIN EXCLUSIVE")

@@ -1,0 +1,64 @@
+"""What the gateway may ask of an edge: payloads of ``…/command``.
+
+{"command": "scan", "pairing": id, "seconds"?: 20}            tell which devices are heard
+{"command": "pair", "pairing": id, "address": "C0:…"}         bond with one
+{"command": "passkey", "pairing": id, "passkey": "271828"}    what the device shows
+{"command": "confirm", "pairing": id, "accept": true}         the number is the same; or: a bond without proof will do
+{"command": "adopt", "pairing": id, "device": id, "address": "C0:…", "adapter": "ble-glucose"}
+{"command": "forget", "device": id}                           read it no more, remove the bond
+{"command": "sync", "device"?: id}                            read it (or all) as soon as it is heard
+{"command": "allow", "device": id, "set_clock": false, "delete_sent": false}
+"""
+
+import msgspec
+
+
+class Scan(msgspec.Struct, tag_field="command", tag="scan"):
+    pairing: str
+    seconds: float = 20.0
+
+
+class Pair(msgspec.Struct, tag_field="command", tag="pair"):
+    pairing: str
+    address: str
+
+
+class Passkey(msgspec.Struct, tag_field="command", tag="passkey"):
+    pairing: str
+    passkey: str
+
+
+class Confirm(msgspec.Struct, tag_field="command", tag="confirm"):
+    pairing: str
+    accept: bool
+
+
+class Adopt(msgspec.Struct, tag_field="command", tag="adopt"):
+    pairing: str
+    device: str
+    address: str
+    adapter: str
+
+
+class Forget(msgspec.Struct, tag_field="command", tag="forget"):
+    device: str
+
+
+class Sync(msgspec.Struct, tag_field="command", tag="sync"):
+    device: str | None = None
+
+
+class Allow(msgspec.Struct, tag_field="command", tag="allow"):
+    device: str
+    set_clock: bool
+    delete_sent: bool
+
+
+Command = Scan | Pair | Passkey | Confirm | Adopt | Forget | Sync | Allow
+_COMMAND = msgspec.json.Decoder(Command)
+
+
+def parse_command(payload: bytes) -> Command:
+    """Raises msgspec.DecodeError (or UnicodeDecodeError) for what is no command of this version."""
+    found: Command = _COMMAND.decode(payload)
+    return found

@@ -1,0 +1,226 @@
+"""Pairing that somebody drives from the portal: scan, choose, answer what the device asks, adopt.
+
+One pairing at a time; another one takes its place. What happens is told as events that carry the pairing's id:
+
+    heard {address, name, adapter, model, rssi_dbm}   scanned {devices}
+    passkey_wanted {address}    number {address, number}    risk {address}: the bond would prove nothing
+    paired {address, adapter, model, name, proof}   proof: "passkey", "number" or "none"
+    failed {reason}
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, Literal
+
+import structlog
+
+from device_gateway.errors import GatewayError
+from device_gateway.transports.ble.adapter import record_adapter
+from device_gateway.transports.ble.bond import forget_bond
+from device_gateway.transports.ble.device_facts import read_battery_percent, read_make
+from device_gateway.transports.ble.errors import RadioUnavailable
+from device_gateway.transports.ble.link import connected
+from device_gateway.transports.ble.pairing_agent import PairingAgent
+from device_gateway.transports.ble.radio import Radio
+from device_gateway.transports.ble.scan import Heard
+from device_gateway.transports.edge.attending import Attendant
+from device_gateway.transports.edge.commands import Adopt, Confirm, Pair, Passkey, Scan
+from device_gateway.transports.edge.messages import event_message
+from device_gateway.transports.edge.publisher import Publisher
+from device_gateway.transports.edge.state import EdgeState, Meter
+
+LONGEST_SCAN_S = 60.0
+FIND_S = 20.0
+ANSWER_S = 29.0  # a device waits 30 s (Bluetooth Core 5.4, vol. 3, part H, 3.4)
+NAME_LENGTH = 60  # characters of what an unknown device calls itself
+
+Proof = Literal["passkey", "number", "none"]
+
+_log = structlog.get_logger(__name__)
+
+
+class EdgeAgent(PairingAgent):
+    """Answers for the person: from what the state knows of a meter, otherwise by asking whoever pairs now."""
+
+    def __init__(self, state: EdgeState) -> None:
+        self._state = state
+        self.pairing: Pairing | None = None
+
+    async def passkey(self, address: str) -> int | None:
+        if self.pairing is not None:
+            return await self.pairing.passkey(address)
+        known = {meter.address: meter.passkey for meter in self._state.meters()}
+        return known.get(address.upper())
+
+    async def confirm(self, address: str, number: int) -> bool:
+        return self.pairing is not None and await self.pairing.confirm(address, number)
+
+    async def just_works(self, address: str) -> bool:
+        return self.pairing is not None and await self.pairing.just_works(address)
+
+
+class Pairing:
+    """One pairing, from its scan to its end. `proof`: what the bond rests on, as far as somebody was asked."""
+
+    def __init__(self, number: str, publisher: Publisher) -> None:
+        self.id = number
+        self.proof: Proof = "none"
+        self.answers: asyncio.Queue[str] = asyncio.Queue()
+        self._publisher = publisher
+
+    def tell(self, event: str, **details: str | int | bool | None) -> None:
+        self._publisher.tell(event_message(event, datetime.now().astimezone(), pairing=self.id, **details))
+
+    async def passkey(self, address: str) -> int | None:
+        self.tell("passkey_wanted", address=address)
+        answer = await self._answer()
+        if answer is None or not (answer.isdecimal() and len(answer) <= 6):
+            return None
+        self.proof = "passkey"
+        return int(answer)
+
+    async def confirm(self, address: str, number: int) -> bool:
+        self.tell("number", address=address, number=f"{number:06d}")
+        accepted = await self._answer() == "yes"
+        if accepted:
+            self.proof = "number"
+        return accepted
+
+    async def just_works(self, address: str) -> bool:
+        self.tell("risk", address=address)
+        return await self._answer() == "yes"
+
+    async def _answer(self) -> str | None:
+        try:
+            return await asyncio.wait_for(self.answers.get(), ANSWER_S)
+        except TimeoutError:
+            return None
+
+
+Work = Callable[[Radio, Pairing], Awaitable[None]]
+
+
+class PairingDesk:
+    """Takes the commands of a pairing. `radio` is the one in use, None while there is none."""
+
+    def __init__(self, state: EdgeState, publisher: Publisher, attendant: Attendant, agent: EdgeAgent) -> None:
+        self.radio: Radio | None = None
+        self._state = state
+        self._publisher = publisher
+        self._attendant = attendant
+        self._agent = agent
+        self._work: asyncio.Task[None] | None = None
+        self._pairing: Pairing | None = None
+
+    def scan(self, command: Scan) -> None:
+        """Tells for some seconds which devices are heard."""
+        self._begin(command.pairing, lambda _radio, pairing: self._scan(pairing, command.seconds))
+
+    def pair(self, command: Pair) -> None:
+        """Bonds with a device, asking what it asks."""
+        self._begin(command.pairing, lambda radio, pairing: self._pair(radio, pairing, command.address.upper()))
+
+    def answer(self, command: Passkey | Confirm) -> None:
+        """What the person says. For a pairing that is not the present one it comes too late."""
+        if self._pairing is not None and self._pairing.id == command.pairing:
+            said = command.passkey if isinstance(command, Passkey) else "yes" if command.accept else "no"
+            self._pairing.answers.put_nowait(said)
+
+    def adopt(self, command: Adopt) -> None:
+        """The gateway has registered the device: it is read from now on. Raises UnknownModel."""
+        record_adapter(command.adapter)
+        self._state.set_meter(
+            Meter(command.device, command.address.upper(), command.adapter, None, None, pairing=command.pairing)
+        )
+        self._attendant.look_again(command.device)
+
+    async def forget(self, device_id: str) -> None:
+        """Reads it no more and removes the bond, as far as it is ours to remove."""
+        meter = self._state.meter(device_id)
+        if meter is None:
+            return
+        self._state.drop_meter(device_id)
+        if self.radio is not None:
+            async with self._attendant.paused():
+                heard = await self._attendant.hear(meter.address, FIND_S)
+                await forget_bond(self.radio, heard.device)
+
+    async def close(self) -> None:
+        if self._work is not None:
+            self._work.cancel()
+            await asyncio.gather(self._work, return_exceptions=True)
+
+    def _begin(self, number: str, work: Work) -> None:
+        earlier = self._work
+        if self._pairing is None or self._pairing.id != number:
+            self._pairing = Pairing(number, self._publisher)
+        self._work = asyncio.create_task(self._run(earlier, self._pairing, work))
+
+    async def _run(self, earlier: asyncio.Task[None] | None, pairing: Pairing, work: Work) -> None:
+        if earlier is not None:
+            earlier.cancel()
+            await asyncio.gather(earlier, return_exceptions=True)
+        try:
+            if self.radio is None:
+                raise RadioUnavailable
+            async with self._attendant.paused():
+                await work(self.radio, pairing)
+        except GatewayError as error:
+            pairing.tell("failed", reason=type(error).__name__)
+            _log.warning("edge.pairing_failed", error=type(error).__name__, why=error.message)
+
+    async def _scan(self, pairing: Pairing, seconds: float) -> None:
+        told: set[str] = set()
+
+        def heard(device: Heard) -> None:
+            if device.address not in told:
+                told.add(device.address)
+                pairing.tell(
+                    "heard",
+                    address=device.address,
+                    name=_name(device),
+                    adapter=device.adapter,
+                    model=_model(device.adapter),
+                    rssi_dbm=device.rssi_dbm,
+                )
+
+        with self._attendant.overhearing(heard):
+            await asyncio.sleep(min(seconds, LONGEST_SCAN_S))
+        pairing.tell("scanned", devices=len(told))
+
+    async def _pair(self, radio: Radio, pairing: Pairing, address: str) -> None:
+        """A bond made now: an older one proves nothing of who holds the device today."""
+        while not pairing.answers.empty():
+            pairing.answers.get_nowait()
+        pairing.proof = "none"
+        heard = await self._attendant.hear(address, FIND_S)
+        await forget_bond(radio, heard.device)
+        self._agent.pairing = pairing
+        try:
+            async with connected(radio, (await self._attendant.hear(address, FIND_S)).device) as link:
+                make = await read_make(link)
+                battery_percent = await read_battery_percent(link)
+        finally:
+            self._agent.pairing = None
+        pairing.tell(
+            "paired",
+            address=address,
+            adapter=heard.adapter,
+            model=_model(heard.adapter),
+            name=_name(heard),
+            serial=make.serial or None,
+            battery_percent=battery_percent,
+            proof=pairing.proof,
+        )
+
+
+def _name(heard: Heard) -> str:
+    """What the device calls itself, made fit to be shown."""
+    text = "".join(character for character in heard.name or "" if character.isprintable())
+    return text[:NAME_LENGTH].strip()
+
+
+def _model(adapter: str) -> str:
+    models: Any = record_adapter(adapter)  # adapters are found by entry point: their class is not known here
+    return str(models.models[0].key)
