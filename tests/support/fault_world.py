@@ -180,10 +180,10 @@ class Mosquitto:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
         wait_until(lambda: _answers(self.port) and _answers(self.ingest_port), what="Mosquitto's start")
 
-    def stop(self) -> None:
+    def kill(self) -> None:
         if self._process:
-            self._process.terminate()
-            self._process.wait(20)
+            self._process.kill()
+            self._process.wait()
 
 
 @dataclass
@@ -260,7 +260,7 @@ def stack_of(directory: Path, *, mosquitto: bool = False, slots: int = 1) -> Ite
             finally:
                 stack.end_senders()
                 stack.end_ingests()
-                broker.stop()
+                broker.kill()
     finally:
         postgres.stop()
 

@@ -159,9 +159,10 @@ class Consumer:
         self._inlet.put(handed, lambda: not self._stopping)
 
     @staticmethod
-    def _on_log(_client: mqtt.Client, _data: Any, level: int, _text: str) -> None:
-        if level == LogLevel.MQTT_LOG_ERR:  # the text may quote what came
-            log.error("the MQTT client reports an error")
+    def _on_log(_client: mqtt.Client, _data: Any, level: int, text: str) -> None:
+        where, _, _ = text.partition(":")  # what follows may quote what came
+        if level == LogLevel.MQTT_LOG_ERR and where.startswith("Caught exception"):
+            log.error("an MQTT callback failed", where=where)
 
 
 def _topic(message: mqtt.MQTTMessage) -> str:
