@@ -5,7 +5,7 @@ from importlib import import_module
 
 from benchmarks.figure import show, write
 
-ALL = ("write_path", "demo_start")
+ALL = ("write_path", "ble_decode", "demo_start")
 
 
 def main(names: list[str]) -> None:

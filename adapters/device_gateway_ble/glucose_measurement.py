@@ -80,25 +80,24 @@ def _at_once(data: bytes) -> Reading | None:
     if layout is None or layout.size != len(data):
         return None
     fields = layout.unpack(data)
-    flags, place = fields[0], 8
-    try:
-        at = datetime(*fields[2:8])  # noqa: DTZ001  a device's clock has no zone
-        if flags & TIME_OFFSET:
-            at = _user_facing(at, fields[8])
-            place = 9
-    except (ValueError, RefusedField):
-        return None
-    value = _concentration(fields[place], flags & IN_MOLES)
+    flags, seq, year, month, day, hour, minute, second = fields[:8]
+    place = 9 if flags & TIME_OFFSET else 8
+    value = _value(fields[place], flags & IN_MOLES)
     sample = _SAMPLES.get(fields[place + 1])
-    if value is None or sample is None or fields[2] < FIRST_YEAR:
+    status = _status(fields[-1]) if flags & SENSOR_STATUS else ""
+    if value is None or sample is None or status is None or year < FIRST_YEAR:
+        return None
+    try:
+        at = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001  a device's clock has no zone
+        if flags & TIME_OFFSET:
+            at += _offset(fields[8])
+    except (ValueError, OverflowError, RefusedField):
         return None
     metric, of_sample = sample
-    context: dict[str, ContextValue] = {**of_sample}
-    if flags & SENSOR_STATUS and fields[-1]:
-        if fields[-1] >> len(SENSOR_STATUS_NAMES):
-            return None
-        context["sensor-status"] = bit_names(fields[-1], SENSOR_STATUS_NAMES, "/sensor-status")
-    return Reading(metric, "mmol/L" if flags & IN_MOLES else "mg/dL", at, value, None, None, fields[1], context)
+    context = of_sample.copy()
+    if status:
+        context["sensor-status"] = status
+    return Reading(metric, "mmol/L" if flags & IN_MOLES else "mg/dL", at, value, None, None, seq, context)
 
 
 def _field_by_field(data: bytes) -> Reading:
@@ -107,7 +106,10 @@ def _field_by_field(data: bytes) -> Reading:
     seq = octets.unsigned(2, "/sequence")
     at = octets.date_time("/base-time")
     if flags & TIME_OFFSET:
-        at = _user_facing(at, octets.signed(2, "/time-offset"))
+        try:
+            at += _offset(octets.signed(2, "/time-offset"))
+        except OverflowError as error:
+            raise RefusedField("/time-offset", "base time and offset give no date") from error
     if not flags & CONCENTRATION:
         raise RefusedField("/concentration", "the record has no concentration")
     concentration = octets.sfloat("/concentration")
@@ -128,21 +130,25 @@ def _field_by_field(data: bytes) -> Reading:
     )
 
 
-@lru_cache(maxsize=4096)  # a meter prints some hundred different values
-def _concentration(word: int, in_moles: int) -> str | None:
+# Devices send few different values, offsets and statuses. Bounded: they come from outside.
+@lru_cache(maxsize=4096)
+def _value(word: int, in_moles: int) -> str | None:
     number = parse_sfloat(word)
     if isinstance(number, Special) or number < 0:
         return None
     return decimal_text(number, MMOL_PER_L_IN_MOL_PER_L if in_moles else MG_PER_DL_IN_KG_PER_L)
 
 
-def _user_facing(base: datetime, offset_min: int) -> datetime:
+@lru_cache(maxsize=256)
+def _status(bits: int) -> str | None:
+    return None if bits >> len(SENSOR_STATUS_NAMES) else bit_names(bits, SENSOR_STATUS_NAMES, "/sensor-status")
+
+
+@lru_cache(maxsize=1024)
+def _offset(offset_min: int) -> timedelta:
     if offset_min in (_OFFSET_OVERRUN, _OFFSET_UNDERRUN):
         raise RefusedField("/time-offset", "the offset overflowed in the device: the time is not known")
-    try:
-        return base + timedelta(minutes=offset_min)
-    except OverflowError as error:
-        raise RefusedField("/time-offset", "base time and offset give no date") from error
+    return timedelta(minutes=offset_min)
 
 
 def _type_and_location(octet: int) -> tuple[int, int]:
