@@ -12,6 +12,13 @@ from typer.core import TyperGroup
 SIMULATORS = {
     "radio": "device_simulators.cli:radio",
     "ble-glucose": "device_simulators.ble.command:ble_glucose",
+    "ble-cgm": "device_simulators.ble.cgm:ble_cgm",
+    "ble-scale": "device_simulators.ble.weight_scale:ble_scale",
+    "ble-body-scale": "device_simulators.ble.body_scale:ble_body_scale",
+    "ble-cuff": "device_simulators.ble.blood_pressure_cuff:ble_cuff",
+    "ble-thermometer": "device_simulators.ble.thermometer:ble_thermometer",
+    "ble-oximeter": "device_simulators.ble.oximeter:ble_oximeter",
+    "ble-heart-rate": "device_simulators.ble.heart_rate_belt:ble_heart_rate",
     "mqtt-scale": "device_simulators.mqtt.scale:mqtt_scale",
     "app-agenda": "device_simulators.apps.command:app_agenda",
     "app-teleconsultation": "device_simulators.apps.command:app_teleconsultation",

@@ -1,7 +1,8 @@
-"""What a person with type 2 diabetes measures: about six finger pricks a day, most with the meal they go with.
+"""What a person with diabetes measures: about six finger pricks a day, most with the meal they go with.
 
-Means and spreads are chosen so that the history looks like a treated adult's (fasting around 120 mg/dL, a rise of some
-50 mg/dL after meals, a rare low, a rare high); they come from no patient.
+Values are those of a virtual patient at that minute, where one is named. Otherwise means and spreads are chosen so that
+the history looks like that of an adult treated for type 2 diabetes (fasting around 120 mg/dL, a rise of some 50 mg/dL
+after meals, a rare low, a rare high); they come from no patient.
 """
 
 import random
@@ -22,6 +23,9 @@ from device_simulators.ble.glucose_record import (
     GlucoseRecord,
     Unit,
 )
+from device_simulators.patients.glucose import glucose_trace
+from device_simulators.patients.replay import Row
+from device_simulators.patients.virtual_patient import VirtualPatient
 
 MMOL_FACTOR = Decimal("18.0156")  # mg/dL in 1 mmol/L: molar mass of glucose 180.156 g/mol
 _LOWEST, _HIGHEST = 42, 420  # mg/dL: between the "LO" and "HI" of a meter
@@ -52,7 +56,9 @@ _DAY = (
 _MEAL_MARKED_PERCENT = 80  # the others come without a context packet
 
 
-def history(seed: int, count: int, newest: datetime, unit: Unit = "mg/dL") -> list[GlucoseRecord]:
+def history(
+    seed: int, count: int, newest: datetime, unit: Unit = "mg/dL", patient: VirtualPatient | None = None
+) -> list[GlucoseRecord]:
     """`count` records up to `newest` on the meter's clock, oldest first, numbered from 1; repeatable."""
     chance = random.Random(f"history {seed}")
     person = chance.gauss(0, 9)
@@ -61,19 +67,46 @@ def history(seed: int, count: int, newest: datetime, unit: Unit = "mg/dL") -> li
         if len(found) == count:
             break
         found.append((at, moment, _value(chance, moment, person)))
+    if patient is not None and found:
+        body = _plasma(patient, seed, found[-1][0], newest)
+        found = [(at, moment, body[at.replace(second=0, microsecond=0)]) for at, moment, _ in found]
     return [
         _record(chance, seq, at=at, moment=moment, mg_dl=value, unit=unit)
         for seq, (at, moment, value) in enumerate(reversed(found), start=1)
     ]
 
 
-def live_record(seed: int, seq: int, at: datetime, unit: Unit = "mg/dL") -> GlucoseRecord:
+def replayed(row: Row, seq: int, unit: Unit) -> GlucoseRecord:
+    """The record of one row of a file. Raises ValueError for a row that is no glucose."""
+    (value,) = row.parts(1)
+    if row.unit not in (None, "mg/dL", "mmol/L"):
+        raise ValueError(f"{row.unit} is no unit of glucose: mg/dL or mmol/L is needed")
+    given: Unit = "mmol/L" if row.unit == "mmol/L" else "mg/dL" if row.unit else unit
+    return GlucoseRecord(seq=seq & 0xFFFF, base_time=row.at, value=str(value), unit=given)
+
+
+def live_record(
+    seed: int, seq: int, at: datetime, unit: Unit = "mg/dL", patient: VirtualPatient | None = None
+) -> GlucoseRecord:
     """One more record, taken now: the habit nearest to this hour, or a casual one."""
     chance = random.Random(f"live {seed} {seq}")
     nearest = min(_DAY, key=lambda moment: abs(moment.hour * 60 + moment.minute - at.hour * 60 - at.minute))
     away_min = abs(nearest.hour * 60 + nearest.minute - at.hour * 60 - at.minute)
     moment = nearest if away_min <= 60 else Moment(at.hour, at.minute, 140, 28, CASUAL)
-    return _record(chance, seq, at=at, moment=moment, mg_dl=_value(chance, moment, 0), unit=unit)
+    value = _value(chance, moment, 0)
+    if patient is not None:
+        value = _plasma(patient, seed, at, at)[at.replace(second=0, microsecond=0)]
+    return _record(chance, seq, at=at, moment=moment, mg_dl=value, unit=unit)
+
+
+def _plasma(patient: VirtualPatient, seed: int, first: datetime, last: datetime) -> dict[datetime, Decimal]:
+    """Plasma glucose in mg/dL by the minute, days as a whole, as far as a meter can show it."""
+    start = first.replace(hour=0, minute=0, second=0, microsecond=0)
+    days = (last - start) / timedelta(days=1) + 1 / 1440
+    return {
+        at: Decimal(min(max(round(mg_dl), _LOWEST), _HIGHEST))
+        for at, mg_dl in glucose_trace(patient, start, days, seed, step_s=60)
+    }
 
 
 def _backwards(newest: datetime, chance: random.Random) -> Iterator[tuple[Moment, datetime]]:

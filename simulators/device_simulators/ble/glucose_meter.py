@@ -2,207 +2,116 @@
 
 import asyncio
 import struct
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
+from typing import Annotated, cast
 
-import structlog
-from bumble import att
+import typer
 from bumble.core import UUID
-from bumble.device import Connection, Device
-from bumble.gatt import Characteristic, CharacteristicValue, Service
-from bumble.transport.common import Transport
+from bumble.device import Connection
+from bumble.gatt import Characteristic, Service
 
+from device_simulators.ble.device_options import DeviceOptions, Interval, Name, Passkey, Records
+from device_simulators.ble.glucose_history import history, live_record, replayed
 from device_simulators.ble.glucose_memory import GlucoseMemory
-from device_simulators.ble.glucose_record import GlucoseRecord, Unit, current_time
-from device_simulators.ble.peripheral import (
-    BONDED_READ,
-    BONDED_WRITE,
-    battery,
-    constant,
-    device_information,
-    is_subscribed,
-    peripheral,
-    subscribable,
-)
-from device_simulators.ble.record_access import (
-    Code,
-    Operation,
-    RefusedRequest,
-    Request,
-    number_response,
-    parse_request,
-    response,
-)
+from device_simulators.ble.glucose_record import GlucoseRecord, Unit
+from device_simulators.ble.peripheral import BY_PASSKEY, constant, silent, subscribable
+from device_simulators.ble.record_server import RecordServer
+from device_simulators.ble.simulated_device import SimulatedDevice
+from device_simulators.patients.replay import Row, read_replay
+from device_simulators.patients.virtual_patient import patient
 
 GLUCOSE_SERVICE = 0x1808
-PROCEDURE_ALREADY_IN_PROGRESS = 0xFE  # Core Specification Supplement, part B: common profile and service errors
-CCCD_IMPROPERLY_CONFIGURED = 0xFD
-_NOTIFY, _INDICATE = 1, 2
-_FEATURES = 0x0400  # Glucose Feature: several bonds
-_ADJUSTED_BY_HAND = 0x01  # Current Time, adjust reason
-_UNSENT_LIMIT = 32  # notifications handed to the radio and not sent yet: an abort stops the rest
-
-_log = structlog.get_logger(__name__)
+_SEVERAL_BONDS, _TELLS_LOW_BATTERY = 0x0400, 0x0001  # Glucose Feature
+_BATTERY_LOW = 0x0001  # Sensor Status Annunciation
 
 
-@dataclass(frozen=True)
-class MeterOptions:
+@dataclass(frozen=True, kw_only=True)
+class MeterOptions(DeviceOptions):
     """How one meter behaves. `delay_s` is waited between notifications; `interval_s` between live records (0: none).
 
     Faults, for testers: `truncated_seq` is sent cut short; after `drop_after` notifications the link is dropped, once.
     """
 
-    address: str = "C0:00:00:00:00:01"
-    passkey: int = 123456
-    records: int = 120
-    interval_s: float = 0
-    seed: int = 1
-    clock_skew_s: float = 0
-    delay_s: float = 0
-    name: str = "Simulated meter"
-    unit: Unit = "mg/dL"
-    battery_percent: int = 87
-    state: Path | None = None
-    truncated_seq: int | None = None
-    drop_after: int | None = None
+    name: Name = "Simulated meter"
+    records: Records = 120
+    interval_s: Interval = 0
+    passkey: Passkey = 123456
+    delay_s: Annotated[float, typer.Option("--delay", min=0, help="Seconds between notifications.")] = 0
+    unit: Annotated[str, typer.Option(help="mg/dL or mmol/L.")] = "mg/dL"
+    truncated_seq: Annotated[
+        int | None, typer.Option("--truncated-record", help="Sequence number of a record that is sent cut short.")
+    ] = None
+    drop_after: Annotated[
+        int | None, typer.Option(min=0, help="Drop the link, once, after so many records of a transfer.")
+    ] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.unit not in ("mg/dL", "mmol/L"):
+            raise ValueError("--unit: mg/dL or mmol/L is needed")
 
     @property
-    def serial(self) -> str:
-        return f"SIM-{self.address.replace(':', '')}"
+    def shown(self) -> Unit:
+        return cast(Unit, self.unit)  # checked when it was made
 
 
-class GlucoseMeter:
-    """One meter. `memory` outlives the radio: `start` may be called again after it was lost."""
+class GlucoseMeter(SimulatedDevice):
+    """One meter."""
+
+    kind = "meter"
+    model = "Simulated glucose meter"
+    advertised = GLUCOSE_SERVICE
+    security = BY_PASSKEY
 
     def __init__(self, options: MeterOptions) -> None:
-        self._options = options
-        self.memory = GlucoseMemory(
-            seed=options.seed,
-            count=options.records,
-            skew=timedelta(seconds=options.clock_skew_s),
-            unit=options.unit,
-            file=options.state,
-        )
-        self._adjust_reason = 0
+        super().__init__(options, passkey=options.passkey)
+        self._delay_s = options.delay_s
+        self._truncated_seq = options.truncated_seq
         self._drop_after = options.drop_after
-        self._procedure: asyncio.Task[None] | None = None
-        self._answers: set[asyncio.Task[None]] = set()
-
-    async def start(self, transport: Transport) -> None:
-        """Switches the meter on: it advertises and can be connected to until the transport ends."""
-        options = self._options
-        device = self._device = peripheral(
-            transport,
-            name=options.name,
-            address=options.address,
-            passkey=options.passkey,
-            bonds=self.memory.bonds,
-            service=GLUCOSE_SERVICE,
+        self._status = _BATTERY_LOW if options.low_battery else 0
+        source = _Replay(options, options.replay) if options.replay else _Person(options)
+        self.memory: GlucoseMemory = GlucoseMemory(
+            history=source.history, prick=source.prick, skew_s=options.clock_skew_s, file=options.state
         )
-        self._measurement = subscribable(device, _silent(0x2A18, Characteristic.Properties.NOTIFY))
-        self._context = subscribable(device, _silent(0x2A34, Characteristic.Properties.NOTIFY))
-        self._access = subscribable(
+
+    def services(self) -> list[Service]:
+        device = self.device
+        notify = Characteristic.Properties.NOTIFY
+        self._measurement = subscribable(device, silent(0x2A18, notify), self.security)
+        self._context = subscribable(device, silent(0x2A34, notify), self.security)
+        self._access = RecordServer(
             device,
-            Characteristic(
-                UUID.from_16_bits(0x2A52),
-                Characteristic.Properties.WRITE | Characteristic.Properties.INDICATE,
-                BONDED_WRITE,
-                CharacteristicValue(write=self._on_request),
-            ),
+            self.security,
+            records=lambda: self.memory.records,
+            report=self._report_in_order,
+            can_report=lambda connection: self.notifies(connection, self._measurement),
+            forget=self.memory.forget,
         )
-        time: Characteristic[bytes] = Characteristic(
-            UUID.from_16_bits(0x2A2B),
-            Characteristic.Properties.READ | Characteristic.Properties.WRITE,
-            BONDED_READ | BONDED_WRITE,
-            CharacteristicValue(read=self._on_time_read, write=self._on_time_write),
-        )
-        device.add_services(
-            [
-                Service(
-                    UUID.from_16_bits(GLUCOSE_SERVICE),
-                    [self._measurement, self._context, constant(0x2A51, struct.pack("<H", _FEATURES)), self._access],
-                ),
-                device_information("Simulated glucose meter", options.serial, "1.0"),
-                battery(options.battery_percent),
-                Service(UUID.from_16_bits(0x1805), [time]),
-            ]
-        )
-        device.on(Device.EVENT_CONNECTION, self._on_connection)
-        await device.power_on()
-        await device.start_advertising(auto_restart=True)
+        features = _SEVERAL_BONDS | (_TELLS_LOW_BATTERY if self._status else 0)
+        return [
+            Service(
+                UUID.from_16_bits(GLUCOSE_SERVICE),
+                [
+                    self._measurement,
+                    self._context,
+                    constant(0x2A51, struct.pack("<H", features)),
+                    self._access.characteristic,
+                ],
+            )
+        ]
 
-    def _on_connection(self, connection: Connection) -> None:
-        connection.on(Connection.EVENT_DISCONNECTION, self._on_disconnection)
-
-    def _on_disconnection(self, _reason: int) -> None:
-        """The next connection finds an idle meter; Bumble leaves our tasks running."""
-        if self._procedure is not None:
-            self._procedure.cancel()
-            self._procedure = None
-
-    def _on_time_read(self, _connection: Connection) -> bytes:
-        return current_time(self.memory.clock(), self._adjust_reason)
-
-    def _on_time_write(self, _connection: Connection, value: bytes) -> None:
-        if len(value) != 10:
-            raise att.ATT_Error(att.ErrorCode.INVALID_ATTRIBUTE_LENGTH)
-        year, month, day, hour, minute, second = struct.unpack_from("<HBBBBB", value)
+    async def attend(self, connection: Connection) -> None:  # noqa: ARG002  a meter has one peer at a time
+        access = self._access
         try:
-            shown = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001  a meter's clock has no zone
-        except ValueError as error:
-            raise att.ATT_Error(0x80) from error  # Current Time Service 1.1, 3.1: data field ignored
-        self.memory.set_clock(shown)
-        self._adjust_reason = _ADJUSTED_BY_HAND
+            await asyncio.get_running_loop().create_future()
+        finally:
+            access.reset()
 
-    def _on_request(self, connection: Connection, value: bytes) -> None:
-        """A write to the Record Access Control Point: refused at once, or answered by an indication."""
-        if not is_subscribed(self._device, connection, self._access, _INDICATE):
-            raise att.ATT_Error(CCCD_IMPROPERLY_CONFIGURED)
-        running = self._procedure is not None and not self._procedure.done()
-        try:
-            request = parse_request(bytes(value))
-        except RefusedRequest as refused:
-            self._answer(connection, response(value[0] if value else 0, refused.code))
-            return
-        if request.operation is Operation.ABORT:
-            if self._procedure is not None:
-                self._procedure.cancel()
-            self._answer(connection, response(Operation.ABORT, Code.SUCCESS))
-            return
-        if running:
-            raise att.ATT_Error(PROCEDURE_ALREADY_IN_PROGRESS)
-        if request.operation is Operation.REPORT and not is_subscribed(
-            self._device, connection, self._measurement, _NOTIFY
-        ):
-            raise att.ATT_Error(CCCD_IMPROPERLY_CONFIGURED)
-        self._procedure = asyncio.create_task(self._perform(connection, request))
-
-    def _answer(self, connection: Connection, value: bytes) -> None:
-        """The indication that ends a procedure."""
-        task = asyncio.create_task(self._indicate(connection, value))
-        self._answers.add(task)
-        task.add_done_callback(self._answers.discard)
-
-    async def _indicate(self, connection: Connection, value: bytes) -> None:
-        with suppress(TimeoutError):  # the peer is gone or does not confirm: there is nobody to tell
-            await self._device.indicate_subscriber(connection, self._access, value)
-
-    async def _perform(self, connection: Connection, request: Request) -> None:
-        """Does what was asked. It is over before its answer goes out: the peer may ask the next thing at once."""
-        chosen = request.select(self.memory.records)
-        if request.operation is Operation.NUMBER:
-            self._answer(connection, number_response(len(chosen)))
-            return
-        if not chosen:
-            self._answer(connection, response(request.operation, Code.NO_RECORDS))
-            return
-        if request.operation is Operation.DELETE:
-            self.memory.forget(chosen)
-        else:
-            await self.report(connection, chosen)
-        self._answer(connection, response(request.operation, Code.SUCCESS))
+    async def measure(self) -> None:
+        self.memory.take_record()
 
     async def report(self, connection: Connection, records: list[GlucoseRecord]) -> None:
         """Notifies the records, each measurement followed by its context."""
@@ -210,23 +119,49 @@ class GlucoseMeter:
             if sent == self._drop_after:
                 self._drop_after = None
                 await connection.disconnect()
-            value = record.measurement()
-            await self.notify(connection, value[:-3] if record.seq == self._options.truncated_seq else value)
+            value = record.measurement(self._status)
+            cut = record.seq == self._truncated_seq
+            await self.notify(connection, self._measurement, value[:-3] if cut else value)
             context = record.context()
             if context is not None:
-                await self.notify(connection, context, self._context)
+                await self.notify(connection, self._context, context)
 
-    async def notify(
-        self, connection: Connection, value: bytes, characteristic: Characteristic[bytes] | None = None
-    ) -> None:
-        """One notification, of the measurement where nothing else is said; waits while the radio is behind."""
-        await self._device.notify_subscriber(connection, characteristic or self._measurement, value)
-        queue = self._device.host.le_acl_packet_queue
-        if queue is not None and queue.pending > _UNSENT_LIMIT:
-            await queue.drain(connection.handle)
-        await asyncio.sleep(self._options.delay_s)
+    async def _report_in_order(self, connection: Connection, records: list[GlucoseRecord]) -> None:
+        await self.report(connection, self.misbehaviour.order(records))
 
 
-def _silent(number: int, properties: Characteristic.Properties) -> Characteristic[bytes]:
-    """A characteristic that only notifies: it can be neither read nor written."""
-    return Characteristic(UUID.from_16_bits(number), properties, att.Attribute.Permissions(0), b"")
+class _Person:
+    """Records of a seeded person, or of a virtual patient where one is named."""
+
+    def __init__(self, options: MeterOptions) -> None:
+        self._options = options
+        self._patient = patient(options.patient) if options.patient else None
+
+    def history(self, now: datetime) -> list[GlucoseRecord]:
+        options = self._options
+        return history(options.seed, options.records, now, options.shown, self._patient)
+
+    def prick(self, seq: int, now: datetime) -> GlucoseRecord | None:
+        return live_record(self._options.seed, seq, now, self._options.shown, self._patient)
+
+
+class _Replay:
+    """Records of a file: all of them in memory, or the first `records`, then one each `interval_s`."""
+
+    def __init__(self, options: MeterOptions, file: Path) -> None:
+        self._unit = options.shown
+        rows = read_replay(file)
+        at_first = options.records if options.interval_s else len(rows)
+        self._stored: list[Row] = rows[:at_first]
+        self._rows: dict[int, Row] = dict(enumerate(rows, start=1))
+
+    def history(self, _now: datetime) -> list[GlucoseRecord]:
+        return list(self._records(self._stored))
+
+    def prick(self, seq: int, _now: datetime) -> GlucoseRecord | None:
+        row = self._rows.get(seq)
+        return replayed(row, seq, self._unit) if row else None
+
+    def _records(self, rows: list[Row]) -> Iterator[GlucoseRecord]:
+        for seq, row in enumerate(rows, start=1):
+            yield replayed(row, seq, self._unit)

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
+from device_simulators.ble.date_time import date_time
 from device_simulators.ble.sfloat import encode_sfloat
 
 Unit = Literal["mg/dL", "mmol/L"]
@@ -34,8 +35,11 @@ class GlucoseRecord:
     carbohydrate: int | None = None
     carbohydrate_g: int = 0
 
-    def measurement(self) -> bytes:
-        """The value of 0x2A18: kg/L of a meter that shows mg/dL, mol/L of one that shows mmol/L."""
+    def measurement(self, device_status: int = 0) -> bytes:
+        """The value of 0x2A18: kg/L of a meter that shows mg/dL, mol/L of one that shows mmol/L.
+
+        `device_status` has the bits of the sensor status that the device has now, beside those of the record.
+        """
         flags = _OFFSET | _CONCENTRATION | _STATUS
         shown = Decimal(self.value)
         concentration = shown.scaleb(-5)
@@ -49,7 +53,7 @@ class GlucoseRecord:
             + date_time(self.base_time)
             + struct.pack("<h", self.offset_min)
             + encode_sfloat(concentration)
-            + struct.pack("<BH", self.location << 4 | self.sample_type, self.status)
+            + struct.pack("<BH", self.location << 4 | self.sample_type, self.status | device_status)
         )
 
     def context(self) -> bytes | None:
@@ -67,14 +71,3 @@ class GlucoseRecord:
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "GlucoseRecord":
         return cls(**fields | {"base_time": datetime.fromisoformat(fields["base_time"])})
-
-
-def date_time(moment: datetime) -> bytes:
-    """Date Time: 7 octets."""
-    return struct.pack("<HBBBBB", moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second)
-
-
-def current_time(moment: datetime, adjust_reason: int = 0) -> bytes:
-    """Current Time (0x2A2B): Date Time, day of week from Monday = 1, 1/256 s, reason of the last adjustment."""
-    fraction = moment.microsecond * 256 // 1_000_000
-    return date_time(moment) + bytes([moment.isoweekday(), fraction, adjust_reason])

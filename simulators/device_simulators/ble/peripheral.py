@@ -1,7 +1,8 @@
-"""What every simulated Bluetooth LE device does: join the air, be found, be bonded with by passkey."""
+"""What every simulated Bluetooth LE device does: join the air, be found, be bonded with."""
 
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from bumble import att, gatt
 from bumble.core import UUID, AdvertisingData
@@ -30,6 +31,22 @@ BONDED_WRITE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Security:
+    """What a peer needs to read or write what is protected, a subscription included."""
+
+    read: att.Attribute.Permissions
+    write: att.Attribute.Permissions
+
+
+BY_PASSKEY = Security(BONDED_READ, BONDED_WRITE)
+JUST_WORKS = Security(  # encrypted, but a man in the middle would not be noticed: devices without display or keys
+    READABLE | att.Attribute.Permissions.READ_REQUIRES_ENCRYPTION,
+    WRITEABLE | att.Attribute.Permissions.WRITE_REQUIRES_ENCRYPTION,
+)
+OPEN = Security(READABLE, WRITEABLE)  # as most heart rate belts are
+
+
 class PasskeyDisplay(PairingDelegate):
     """A device with a display and no keys: it shows a fixed passkey, as one printed under a battery cover."""
 
@@ -41,8 +58,20 @@ class PasskeyDisplay(PairingDelegate):
         return self._passkey
 
 
-def peripheral(transport: Transport, *, name: str, address: str, passkey: int, bonds: KeyStore, service: int) -> Device:
-    """A device that advertises `service` (16-bit) under `name` and bonds by LE Secure Connections with its passkey."""
+class NoDisplay(PairingDelegate):
+    """A device with neither display nor keys: whoever asks is bonded with ("just works")."""
+
+    def __init__(self) -> None:
+        super().__init__(PairingDelegate.NO_OUTPUT_NO_INPUT, _ENCRYPTION_KEY_ONLY, _ENCRYPTION_KEY_ONLY)
+
+
+def peripheral(
+    transport: Transport, *, name: str, address: str, passkey: int | None, bonds: KeyStore, service: int
+) -> Device:
+    """A device that advertises `service` (16-bit) under `name` and bonds by LE Secure Connections.
+
+    It shows `passkey`; without one, bonding just works.
+    """
     config = DeviceConfiguration(
         name=name,
         address=Address(address),
@@ -62,20 +91,23 @@ def peripheral(transport: Transport, *, name: str, address: str, passkey: int, b
     device = Device.from_config_with_hci(config, transport.source, transport.sink)
     device.keystore = bonds
     device.pairing_config_factory = lambda _connection: PairingConfig(
-        sc=True, mitm=True, bonding=True, delegate=PasskeyDisplay(passkey)
+        sc=True,
+        mitm=passkey is not None,
+        bonding=True,
+        delegate=NoDisplay() if passkey is None else PasskeyDisplay(passkey),
     )
     return device
 
 
-def subscribable(device: Device, characteristic: Characteristic[bytes]) -> Characteristic[bytes]:
-    """The characteristic with a configuration descriptor that only a bonded peer may write.
+def subscribable(device: Device, characteristic: Characteristic[bytes], security: Security) -> Characteristic[bytes]:
+    """The characteristic with a configuration descriptor that only a peer may write who satisfies `security`.
 
     The one that Bumble adds by itself is open to everybody.
     """
     characteristic.descriptors = [
         Descriptor(
             gatt.GATT_CLIENT_CHARACTERISTIC_CONFIGURATION_DESCRIPTOR,
-            READABLE | BONDED_WRITE,
+            READABLE | security.write,
             device.gatt_server.make_descriptor_value(characteristic),
         )
     ]
@@ -86,6 +118,11 @@ def is_subscribed(device: Device, connection: Connection, characteristic: Charac
     """Whether the peer asked for notifications (`bit` 1) or indications (`bit` 2)."""
     value = device.gatt_server.subscribers.get(connection, {}).get(characteristic.handle, b"\0\0")
     return bool(value[0] & bit)
+
+
+def silent(number: int, properties: Characteristic.Properties) -> Characteristic[bytes]:
+    """A characteristic that only notifies or indicates: it can be neither read nor written."""
+    return Characteristic(UUID.from_16_bits(number), properties, att.Attribute.Permissions(0), b"")
 
 
 def constant(number: int, value: bytes) -> Characteristic[bytes]:

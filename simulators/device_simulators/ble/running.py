@@ -13,12 +13,18 @@ from bumble.transport.common import Transport
 from device_simulators.radio.address import UnixAddress, parse_radio_address
 
 RETRY_S = 0.5  # between attempts to join a radio that is not there yet, or no more
+_HCI = "hci:"
 
 _log = structlog.get_logger(__name__)
 
 
 async def join_air(spec: str) -> Transport:
-    """A place on the radio at `spec`. Raises BadRadioAddress, or OSError when nothing is served there."""
+    """A place on the radio at `spec`, or a real adapter: ``hci:`` and Bumble's name of it, as in ``hci:usb:0``.
+
+    Raises BadRadioAddress, or OSError when nothing is served there.
+    """
+    if spec.startswith(_HCI):
+        return await open_transport(spec.removeprefix(_HCI))
     address = parse_radio_address(spec)
     if isinstance(address, UnixAddress):
         return await open_transport(f"unix:{address.path}")

@@ -1,8 +1,19 @@
-"""Encoding IEEE 11073-20601 SFLOAT: 4 bits of decimal exponent, 12 bits of mantissa, both two's complement."""
+"""IEEE 11073-20601 SFLOAT: 4 bits of decimal exponent, 12 bits of mantissa, both two's complement."""
 
 from decimal import Decimal
 
 _SPECIAL_WORDS = {0x07FE, 0x07FF, 0x0800, 0x0801, 0x0802}  # infinities, NaN, NRes, reserved
+
+
+def decode_sfloat(octets: bytes) -> Decimal | None:
+    """The number in two octets; None for a special value."""
+    word = int.from_bytes(octets, "little")
+    if word in _SPECIAL_WORDS:
+        return None
+    mantissa, exponent = word & 0xFFF, word >> 12
+    return Decimal(mantissa - 0x1000 if mantissa & 0x800 else mantissa).scaleb(
+        exponent - 16 if exponent & 8 else exponent
+    )
 
 
 def encode_sfloat(number: Decimal) -> bytes:

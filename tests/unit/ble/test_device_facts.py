@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device_gateway.transports.ble.device_facts import parse_current_time
-from device_simulators.ble.glucose_record import current_time
+from device_simulators.ble.date_time import current_time
 
 
 @settings(deadline=None)  # a busy machine is no fault of the code
