@@ -1,12 +1,13 @@
 """`bluetoothd` as a process, people with more to say, and a meter that bonds in other ways."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ble_world import Person, Program
+from ble_world import Person, Program, edge_process
 from bluez_facade.stack import TEMPORARY_S, run_facade
 from bumble.core import UUID, AdvertisingData
 from bumble.data_types import CompleteLocalName, IncompleteListOf16BitServiceUUIDs
@@ -20,6 +21,13 @@ from bumble.transport.common import Transport
 from device_simulators.ble.running import join_air
 
 BATTERY_PERCENT = 87
+SPOOL_OCTETS = 64 * 1024 * 1024
+
+
+async def edge_over_bluez(bus: str, data_dir: Path) -> None:
+    """An edge in a hurry that is told of no radio, so takes the host's, on this system bus."""
+    os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = bus
+    await edge_process(data_dir, "", SPOOL_OCTETS)
 
 
 class Daemon:

@@ -1,9 +1,9 @@
 """The gateway's side of the virtual radio: one Bluetooth host that all scanners and clients of a process share."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
 from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailableReason
@@ -18,6 +18,8 @@ from device_simulators.radio.bonds import Bonds
 from device_simulators.radio.json_file import read_json, write_json
 from device_simulators.radio.waiting import bounded
 
+T = TypeVar("T")
+
 OPEN_TIMEOUT_S = 10.0
 COMMAND_TIMEOUT_S = 10.0  # a command to our own controller, in a process on the same host
 PASSKEY_TIMEOUT_S = 30.0  # Security Manager time-out, Bluetooth Core 5.4, vol. 3, part H, 3.4
@@ -27,31 +29,52 @@ _ENCRYPTION_KEY_ONLY = PairingDelegate.KeyDistribution.DISTRIBUTE_ENCRYPTION_KEY
 _log = structlog.get_logger(__name__)
 
 
-class PasskeyAgent(Protocol):
-    """Whoever reads the passkey on the device's display."""
+class Agent(Protocol):
+    """Whoever holds the device."""
 
     async def passkey(self, address: str) -> int | None:
         """The six digits that the device shows, None to refuse."""
 
+    async def confirm(self, address: str, number: int) -> bool:
+        """Whether the device shows `number` too."""
+
+    async def just_works(self, address: str) -> bool:
+        """Whether a bond without any proof is wanted."""
+
+    async def show(self, address: str, passkey: int) -> bool:
+        """Six digits to be typed on the device; whether there is anybody to do it."""
+
 
 class _Pairing(PairingDelegate):
-    """Types the passkey that the agent gives.
+    """Answers what the agent answers.
 
     Only the encryption key is distributed: with an identity key Bumble waits for an advertisement before each
     connection, and devices with a static address have no use for one.
     """
 
-    def __init__(self, address: str, agent: PasskeyAgent) -> None:
+    def __init__(self, address: str, agent: Agent) -> None:
         super().__init__(PairingDelegate.DISPLAY_OUTPUT_AND_KEYBOARD_INPUT, _ENCRYPTION_KEY_ONLY, _ENCRYPTION_KEY_ONLY)
         self._address = address
         self._agent = agent
 
     async def get_number(self) -> int | None:
+        return await self._answer(self._agent.passkey(self._address), None)
+
+    async def compare_numbers(self, number: int, digits: int) -> bool:  # noqa: ARG002  Bumble's signature
+        return await self._answer(self._agent.confirm(self._address, number), False)
+
+    async def confirm(self, auto: bool = False) -> bool:  # noqa: ARG002  Bumble's signature
+        return await self._answer(self._agent.just_works(self._address), False)
+
+    async def display_number(self, number: int, digits: int) -> None:  # noqa: ARG002  Bumble's signature
+        await self._answer(self._agent.show(self._address, number), False)
+
+    async def _answer(self, question: Awaitable[T], refusal: T) -> T:
         try:
-            return await asyncio.wait_for(self._agent.passkey(self._address), PASSKEY_TIMEOUT_S)
+            return await asyncio.wait_for(question, PASSKEY_TIMEOUT_S)
         except Exception as error:  # an agent that fails is an agent that refuses
-            _log.warning("radio.passkey_refused", address=self._address, why=type(error).__name__)
-            return None
+            _log.warning("radio.agent_failed", address=self._address, why=type(error).__name__)
+            return refusal
 
 
 class Joined:
@@ -69,7 +92,7 @@ class Joined:
 class Host:
     """Joins the air when it is first needed, and again when it was lost."""
 
-    def __init__(self, spec: str, bonds: Path, agent: PasskeyAgent) -> None:
+    def __init__(self, spec: str, bonds: Path, agent: Agent) -> None:
         self._spec = spec
         self._bonds_file = bonds
         self._agent = agent

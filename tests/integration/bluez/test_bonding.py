@@ -113,6 +113,21 @@ async def test_a_bond_without_proof_that_a_device_asks_for_needs_a_yes(
     assert patient.permitted == [wanted]
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_a_bond_without_proof_that_we_ask_for_needs_a_yes_though_bluez_does_not_ask(
+    radio: Radio, air: str, new_address: str, patient: Patient, *, wanted: bool
+) -> None:
+    patient.says_yes = wanted
+    async with touch_meter(air, new_address, PairingDelegate.NO_OUTPUT_NO_INPUT) as meter:
+        if wanted:
+            assert [await bond(radio, meter.address) for _ in range(2)] == [87, 87]
+        else:
+            with pytest.raises(BondRefused):
+                await bond(radio, meter.address)
+            assert not await radio.has_bond((await find(radio, meter.address, 10)).device)
+    assert patient.permitted == [wanted]
+
+
 async def test_whoever_was_asked_before_us_is_asked_again_once_our_radio_is_closed(
     radio: Radio, start_meter: StartMeter, patient: Patient, tmp_path: Path
 ) -> None:

@@ -1,7 +1,6 @@
 """The whole edge as a process over BlueZ: from a meter to a consumer behind a real broker, while bluetoothd dies."""
 
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -14,23 +13,16 @@ from uuid import uuid4
 
 import paho.mqtt.client as mqtt
 import pytest
-from ble_world import PASSKEY, Meter, Program, edge_process, until
-from bluez_world import Daemon
+from ble_world import PASSKEY, Meter, Program, until
+from bluez_world import Daemon, edge_over_bluez
 from paho.mqtt.enums import CallbackAPIVersion
 
 from device_gateway.transports.edge import state as edge_state
 from device_gateway.transports.edge.pair import pair_meter
 
 MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-SPOOL_OCTETS = 64 * 1024 * 1024
 
 StartMeter = Callable[..., Meter]
-
-
-async def edge_over_bluez(bus: str, data_dir: Path) -> None:
-    """An edge that is told of no radio, so takes the host's, on this system bus."""
-    os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = bus
-    await edge_process(data_dir, "", SPOOL_OCTETS)
 
 
 class Consumer:

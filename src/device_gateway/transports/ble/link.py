@@ -124,6 +124,8 @@ class Link:
     async def _connect(self) -> None:
         """One attempt, given up at once when the radio goes."""
         lost = await self._radio.ready()
+        bonded = await self._radio.has_bond(self._device)
+        began = asyncio.get_running_loop().time()
         connecting = asyncio.ensure_future(self._client.connect())
         try:
             longest_s = CONNECT_TIMEOUT_S + DISCONNECT_TIMEOUT_S
@@ -139,6 +141,8 @@ class Link:
             await asyncio.wait({connecting}, timeout=DISCONNECT_TIMEOUT_S)
         self._radio_lost = lost
         lost.add_done_callback(self._radio_gone)
+        if bonded is False:
+            await self._radio.accept_bond(self._device, began)
 
     def _radio_gone(self, _lost: asyncio.Future[None]) -> None:
         self._end()

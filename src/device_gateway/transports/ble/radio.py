@@ -38,6 +38,12 @@ class Radio(Protocol):
     async def has_bond(self, device: BLEDevice) -> bool | None:
         """Whether this side has keys of the device; None where the operating system does not tell."""
 
+    async def accept_bond(self, device: BLEDevice, since: float) -> None:
+        """After a bond was made: asks whether it is wanted, where it proves nothing and nobody was asked meanwhile.
+
+        `since` is the event loop's time when the connection began. Raises BondRefused; the bond is gone then.
+        """
+
     async def close(self) -> None:
         """Leaves the radio to others."""
 
@@ -65,6 +71,10 @@ class HostRadio:
 
     async def has_bond(self, device: BLEDevice) -> bool | None:
         return await self._bluez.has_bond(device.details["path"]) if self._bluez else None
+
+    async def accept_bond(self, device: BLEDevice, since: float) -> None:
+        if self._bluez:
+            await self._bluez.accept_bond(device.details["path"], since)
 
     async def close(self) -> None:
         if self._bluez:

@@ -40,6 +40,9 @@ class _Asking(PairingAgent):
     async def passkey(self, address: str) -> int | None:
         return await self._ask(address)
 
+    async def just_works(self, _address: str) -> bool:
+        return True  # whoever runs the command stands beside the device and has chosen it
+
 
 async def pair_meter(
     data_dir: Path,

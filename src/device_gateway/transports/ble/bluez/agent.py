@@ -32,6 +32,7 @@ class Agent(ServiceInterface):
         super().__init__("org.bluez.Agent1")
         self._person = person
         self._asking: set[asyncio.Task[object]] = set()
+        self._asked_at: dict[str, float] = {}
 
     @dbus_method(name="RequestPasskey")
     async def request_passkey(self, device: DBusObjectPath) -> DBusUInt32:
@@ -84,12 +85,17 @@ class Agent(ServiceInterface):
         """BlueZ has forgotten this agent."""
         self.give_up()
 
+    def asked_at(self, address: str) -> float:
+        """When, by the event loop's time, BlueZ last asked something about this device; -inf where it never did."""
+        return self._asked_at.get(address, float("-inf"))
+
     def give_up(self) -> None:
         """Ends every question that is still open."""
         for task in self._asking:
             task.cancel()
 
     async def _ask(self, what: str, device: str, question: Awaitable[T]) -> T:
+        self._asked_at[address_of(device)] = asyncio.get_running_loop().time()
         task = asyncio.ensure_future(question)
         self._asking.add(task)
         try:

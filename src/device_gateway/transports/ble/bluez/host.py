@@ -9,9 +9,10 @@ from dbus_fast import BusType, Message, MessageType
 from dbus_fast.aio import MessageBus
 from dbus_fast.errors import AuthError
 
-from device_gateway.transports.ble.bluez.agent import CAPABILITY, Agent
+from device_gateway.transports.ble.bluez.agent import ANSWER_TIMEOUT_S as PERSON_TIMEOUT_S
+from device_gateway.transports.ble.bluez.agent import CAPABILITY, Agent, address_of
 from device_gateway.transports.ble.bluez.watch import BLUEZ, Watch
-from device_gateway.transports.ble.errors import RadioUnavailable
+from device_gateway.transports.ble.errors import BondRefused, RadioUnavailable
 from device_gateway.transports.ble.pairing_agent import PairingAgent
 
 AGENT_PATH: Final = "/device_gateway/agent"
@@ -34,6 +35,7 @@ class BlueZ:
     """
 
     def __init__(self, person: PairingAgent) -> None:
+        self._person = person
         self._agent = Agent(person)
         self._bus: MessageBus | None = None
         self._watch: Watch | None = None
@@ -70,6 +72,23 @@ class BlueZ:
         except (OSError, EOFError, TimeoutError):
             return False
         return reply.message_type is MessageType.METHOD_RETURN and bool(reply.body[0].value)
+
+    async def accept_bond(self, path: str, since: float) -> None:
+        """Has the person accept a bond for which BlueZ asked nobody `since` then (the event loop's time).
+
+        It asks nobody about a bond without proof that a program of this host wants. Raises BondRefused.
+        """
+        address = address_of(path)
+        if self._agent.asked_at(address) >= since or not await self.has_bond(path):
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PERSON_TIMEOUT_S):
+                if await self._person.just_works(address):
+                    return
+        with suppress(OSError, EOFError, TimeoutError):
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                await self._call(path.rpartition("/")[0], "org.bluez.Adapter1", "RemoveDevice", "o", [path])
+        raise BondRefused("a bond that proves nothing was not wanted")
 
     async def close(self) -> None:
         """Gives the place of the default agent back."""
