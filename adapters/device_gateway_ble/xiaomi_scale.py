@@ -1,7 +1,8 @@
 """Xiaomi scales, which broadcast their measurements and are never connected to: the adapter ``ble-xiaomi-scale``.
 
 - Mi Smart Scale (service data of 0x181D) and Mi Body Composition Scale (0x181B): not encrypted, with the date and time
-  of the weighing. Layout: custom-components/ble_monitor ``miscale.py``; date: theengs/decoder ``tests/BLE``.
+  of the weighing. Layout: custom-components/ble_monitor ``miscale.py``; date and objects, a suitcase for instance,
+  which are no reading: theengs/decoder ``tests/BLE/test_ble.cpp``.
 - Body Composition Scale S400 (object 0x6E16) and Smart Scale S200 (0x4E16): MiBeacon, encrypted; the scale's clock in
   Unix seconds. Layout: Bluetooth-Devices/xiaomi-ble ``parser.py``; clock: oliexdev/openScale pull request 1520.
 
@@ -34,8 +35,9 @@ _S200_OBJECT: Final = 0x4E16
 CLOCK_TOLERANCE: Final = timedelta(minutes=10)  # a broadcast follows the weighing within seconds
 FIRST_YEAR: Final = 2015  # the year of the first of these scales; a clock that was never set shows an earlier one
 
-_POUNDS, _JIN, _STABLE, _REMOVED = 0x01, 0x10, 0x20, 0x80  # of a Mi Smart Scale's control octet
-_HAS_IMPEDANCE, _BODY_JIN = 0x02, 0x40  # of the second control octet of a Mi Body Composition Scale
+_POUNDS, _STABLE, _OBJECT, _REMOVED = 0x01, 0x20, 0x40, 0x80  # of a Mi Smart Scale's control octet
+_HAS_IMPEDANCE, _BODY_JIN = 0x02, 0x40  # of a Mi Body Composition Scale's second octet, which has the same _STABLE …
+_BODY_KG, _BODY_POUNDS, _BODY_OBJECT = 2, 3, 0x04  # and of its first
 _IMPEDANCES: Final = range(1, 3000)  # ohm: above are marks of a measurement that failed
 _KILOGRAM: Final = Decimal("0.005")  # per count; a jin is half a kilogram, and has no UCUM code
 _POUND: Final = Decimal("0.01")
@@ -78,7 +80,7 @@ def _smart_scale(data: bytes, received_at: datetime) -> Results:
     weight = octets.unsigned(2, "/weight")
     at, context = _weighed_at(octets, received_at)
     octets.end()
-    if not _counts(control, context):
+    if control & _OBJECT or not _counts(control, context):
         return []
     return _weight(weight, bool(control & _POUNDS), at, context)
 
@@ -91,13 +93,13 @@ def _body_scale(data: bytes, received_at: datetime) -> Results:
     impedance = octets.unsigned(2, "/impedance")
     weight = octets.unsigned(2, "/weight")
     octets.end()
-    if not _counts(control, context):
+    if unit & _BODY_OBJECT or not _counts(control, context):
         return []
-    if unit not in (2, 3) and not control & _BODY_JIN:
+    if unit not in (_BODY_KG, _BODY_POUNDS) and not control & _BODY_JIN:
         raise RefusedField("/unit", f"unknown unit {unit}")
     if control & _HAS_IMPEDANCE and impedance in _IMPEDANCES:
         context["impedance-ohm"] = str(impedance)
-    return _weight(weight, unit == 3 and not control & _BODY_JIN, at, context)
+    return _weight(weight, unit == _BODY_POUNDS and not control & _BODY_JIN, at, context)
 
 
 def _counts(control: int, context: Context) -> bool:
