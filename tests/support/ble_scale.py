@@ -9,7 +9,7 @@ from bumble.device import Connection
 from bumble.gatt import Characteristic, Service
 from bumble.transport.common import Transport
 
-from device_simulators.ble.peripheral import battery, is_subscribed, peripheral, subscribable
+from device_simulators.ble.peripheral import BY_PASSKEY, battery, is_subscribed, peripheral, subscribable
 from device_simulators.radio.bonds import Bonds
 
 WEIGHT_SCALE, WEIGHT_MEASUREMENT = 0x181D, 0x2A9D
@@ -48,6 +48,7 @@ class Scale:
             Characteristic(
                 UUID.from_16_bits(WEIGHT_MEASUREMENT), Characteristic.Properties.INDICATE, Characteristic.Permissions(0)
             ),
+            BY_PASSKEY,
         )
         device.add_services([Service(UUID.from_16_bits(WEIGHT_SCALE), [self.measurement]), battery(64)])
         device.on("connection", self._on_connection)
