@@ -13,7 +13,7 @@ from bumble.device import Connection
 from bumble.gatt import Characteristic, Service
 
 from device_simulators.ble.date_time import date_time
-from device_simulators.ble.device_options import Name, Records, device_command
+from device_simulators.ble.device_options import Address, Name, Records, device_command
 from device_simulators.ble.measurement_memory import Taken
 from device_simulators.ble.measuring_device import MeasuringDevice, MeasuringOptions, Packets
 from device_simulators.ble.peripheral import JUST_WORKS, constant, silent, subscribable
@@ -36,6 +36,7 @@ _BETWEEN_SHOWN_S = 0.2  # a real one takes half a minute
 class CuffOptions(MeasuringOptions):
     """How one cuff behaves."""
 
+    address: Address = "C0:00:00:00:00:05"
     name: Name = "Simulated cuff"
     records: Records = 6
     unit: Annotated[str, typer.Option(help="mmHg or kPa.")] = "mmHg"

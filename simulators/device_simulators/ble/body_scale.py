@@ -9,7 +9,7 @@ from bumble.core import UUID
 from bumble.gatt import Characteristic, Service
 
 from device_simulators.ble.date_time import date_time
-from device_simulators.ble.device_options import Name, Records, device_command
+from device_simulators.ble.device_options import Address, Name, Records, device_command
 from device_simulators.ble.measurement_memory import Taken
 from device_simulators.ble.measuring_device import Packets
 from device_simulators.ble.peripheral import constant, silent, subscribable
@@ -32,6 +32,7 @@ _ATT_HEADER = 3  # octets of an indication before its value
 
 @dataclass(frozen=True, kw_only=True)
 class BodyScaleOptions(ScaleOptions):
+    address: Address = "C0:00:00:00:00:04"
     name: Name = "Simulated body scale"
     records: Records = 3
 

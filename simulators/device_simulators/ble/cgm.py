@@ -20,7 +20,7 @@ from device_simulators.ble.cgm_control import FASTEST, CgmControl
 from device_simulators.ble.cgm_record import CgmRecord
 from device_simulators.ble.cgm_session import LONGEST_MIN, CgmSession, Sensor, Shown
 from device_simulators.ble.date_time import date_time
-from device_simulators.ble.device_options import DeviceOptions, Interval, Name, Passkey, Records, device_command
+from device_simulators.ble.device_options import Address, DeviceOptions, Name, Passkey, Records, device_command
 from device_simulators.ble.e2e_crc import e2e_crc
 from device_simulators.ble.peripheral import BY_PASSKEY, read_only, silent, subscribable
 from device_simulators.ble.record_server import CCCD_IMPROPERLY_CONFIGURED, RecordServer
@@ -45,11 +45,22 @@ _ATT_HEADER = 3  # octets of a notification before its value
 
 @dataclass(frozen=True, kw_only=True)
 class CgmOptions(DeviceOptions):
-    """How one monitor behaves. Raises ValueError for a step that is not one or five minutes."""
+    """How one monitor behaves. Raises ValueError for a step that is not one or five minutes.
 
+    More `records` than fit into the run time make a sensor that has expired.
+    """
+
+    address: Address = "C0:00:00:00:00:02"
     name: Name = "Simulated CGM"
     records: Records = 288
-    interval_s: Interval = 300
+    interval_s: Annotated[
+        float,
+        typer.Option(
+            "--interval",
+            min=0,
+            help="Seconds between new records; 0: none. Shorter than a step: the session lags a day and catches up.",
+        ),
+    ] = 300
     passkey: Passkey = 123456
     step_min: Annotated[int, typer.Option("--step", help="Minutes between values: 1 or 5.")] = 5
     warm_up_min: Annotated[int, typer.Option("--warm-up", min=0, help="Minutes before the first value.")] = 30

@@ -12,7 +12,7 @@ from bumble.device import Connection
 from bumble.gatt import Characteristic, CharacteristicValue, Service
 
 from device_simulators.ble.device_memory import DeviceMemory
-from device_simulators.ble.device_options import DeviceOptions, Interval, Name, device_command
+from device_simulators.ble.device_options import Address, DeviceOptions, Interval, Name, device_command
 from device_simulators.ble.peripheral import OPEN, constant, silent, subscribable
 from device_simulators.ble.simulated_device import SimulatedDevice, run_simulated
 from device_simulators.patients.replay import Row, read_replay
@@ -32,6 +32,7 @@ _MOST_INTERVALS = 7  # in 20 octets beside all other fields
 class BeltOptions(DeviceOptions):
     """How one belt behaves: it streams every `interval_s` to whoever listens, and keeps nothing."""
 
+    address: Address = "C0:00:00:00:00:08"
     name: Name = "Simulated belt"
     interval_s: Interval = 1
 

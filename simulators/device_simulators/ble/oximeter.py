@@ -13,7 +13,7 @@ from bumble.device import Connection
 from bumble.gatt import Characteristic, Service
 
 from device_simulators.ble.date_time import date_time
-from device_simulators.ble.device_options import Name, Records, device_command
+from device_simulators.ble.device_options import Address, Name, Records, device_command
 from device_simulators.ble.measurement_memory import Taken
 from device_simulators.ble.measuring_device import MeasuringDevice, MeasuringOptions, Packets
 from device_simulators.ble.peripheral import JUST_WORKS, constant, silent, subscribable
@@ -37,6 +37,7 @@ _FEATURES = (
 class OximeterOptions(MeasuringOptions):
     """How one oximeter behaves; `continuous_s` lies between the values that it streams to who listens."""
 
+    address: Address = "C0:00:00:00:00:07"
     name: Name = "Simulated oximeter"
     records: Records = 3
     continuous_s: Annotated[

@@ -14,7 +14,7 @@ from bumble.device import Connection
 from bumble.gatt import Characteristic, CharacteristicValue, Descriptor, Service
 
 from device_simulators.ble.date_time import date_time
-from device_simulators.ble.device_options import Name, Records, device_command
+from device_simulators.ble.device_options import Address, Name, Records, device_command
 from device_simulators.ble.measurement_memory import Taken
 from device_simulators.ble.measuring_device import MeasuringDevice, MeasuringOptions, Packets
 from device_simulators.ble.medfloat import encode_float
@@ -36,6 +36,7 @@ _BETWEEN_SHOWN_S = 0.2
 class ThermometerOptions(MeasuringOptions):
     """How one thermometer behaves."""
 
+    address: Address = "C0:00:00:00:00:06"
     name: Name = "Simulated thermometer"
     records: Records = 2
     unit: Annotated[str, typer.Option(help="Cel or degF.")] = "Cel"

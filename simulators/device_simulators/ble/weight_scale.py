@@ -9,7 +9,7 @@ from bumble.core import UUID
 from bumble.gatt import Characteristic, Service
 
 from device_simulators.ble.date_time import date_time
-from device_simulators.ble.device_options import Name, Records, device_command
+from device_simulators.ble.device_options import Address, Name, Records, device_command
 from device_simulators.ble.measurement_memory import UNKNOWN_USER, Taken
 from device_simulators.ble.measuring_device import Packets
 from device_simulators.ble.peripheral import constant, silent, subscribable
@@ -26,6 +26,7 @@ _FINEST = 7 << 3 | 3 << 7  # Weight Scale Feature: resolutions of 0.005 kg (0.01
 
 @dataclass(frozen=True, kw_only=True)
 class WeightScaleOptions(ScaleOptions):
+    address: Address = "C0:00:00:00:00:03"
     name: Name = "Simulated scale"
     records: Records = 3
 

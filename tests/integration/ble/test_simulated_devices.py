@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ble_world import PASSKEY, Person, process_address, until
+from ble_world import PASSKEY, Person, Program, process_address, until
 from bleak import BleakClient, BleakScanner
 from bleak.exc import BleakError, BleakGATTProtocolError
 
 from device_simulators.ble.blood_pressure_cuff import BloodPressureCuff, CuffOptions
 from device_simulators.ble.body_scale import BodyScale, BodyScaleOptions
-from device_simulators.ble.cgm import Cgm, CgmOptions
+from device_simulators.ble.cgm import Cgm, CgmOptions, run_cgm
 from device_simulators.ble.glucose_meter import GlucoseMeter, MeterOptions
 from device_simulators.ble.heart_rate_belt import BeltOptions, HeartRateBelt
 from device_simulators.ble.oximeter import Oximeter, OximeterOptions
@@ -45,9 +45,10 @@ def crc(octets: bytes) -> bytes:
 class Ward:
     """Simulated devices in this process, and a place on their radio."""
 
-    def __init__(self, air: str, radio: VirtualRadio) -> None:
+    def __init__(self, air: str, bonds: Path) -> None:
         self._air = air
-        self.radio = radio
+        self.person = Person()
+        self.radio = VirtualRadio(air, bonds=bonds, agent=self.person)
         self._running: list[asyncio.Task[None]] = []
         self._transports: list[Any] = []
 
@@ -76,7 +77,7 @@ class Ward:
 
 @pytest.fixture
 async def ward(air: str, tmp_path: Path) -> AsyncIterator[Ward]:
-    ward = Ward(air, VirtualRadio(air, bonds=tmp_path / "bonds.json", agent=Person()))
+    ward = Ward(air, tmp_path / "bonds.json")
     yield ward
     await ward.end()
 
@@ -335,3 +336,27 @@ async def test_a_meter_that_mixes_and_drops_is_heard_out_in_the_end(ward: Ward, 
 
 async def gone(client: BleakClient) -> None:
     await until(lambda: not client.is_connected)
+
+
+async def test_a_device_joins_by_any_transport_that_bumble_knows(air: str, ward: Ward, address: str) -> None:
+    transport = await join_air(f"hci:{air}")  # the same words open a real adapter: hci:usb:0
+    belt = HeartRateBelt(BeltOptions(address=address))
+    await belt.start(transport)
+    async with ward.meet(address, pair=False) as client:
+        assert await client.read_gatt_char(uuid(0x2A38)) == b"\x01"
+    await transport.close()
+
+
+async def test_devices_run_as_programs_and_keep_their_bonds(air: str, ward: Ward, address: str, tmp_path: Path) -> None:
+    monitor = CgmOptions(address=address, passkey=PASSKEY, records=30, state=tmp_path / "cgm.json", name="mine")
+    person, seen = ward.person, []
+    for _ in range(2):
+        program = Program(run_cgm, air, monitor)
+        assert program.ready("cgm ready") == f"cgm ready {address} mine"
+        async with ward.meet(address) as client:
+            values, answers = await listen(client, 0x2AA7), await listen(client, 0x2A52)
+            assert await ask(client, answers, 0x2A52, "0101") == b"\x06\0\1\1"
+            seen.append(await take(values, 30))
+        assert program.stop() == 0
+    assert seen[0] == seen[1]
+    assert person.asked == 1

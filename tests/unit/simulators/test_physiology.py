@@ -45,6 +45,20 @@ def test_a_meal_raises_glucose_and_a_bolus_lowers_it(name: str) -> None:
     assert max(covered) < max(eaten)
 
 
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [
+        ("adult#001", [194.8, 184.2, 162.8]),
+        ("adolescent#007", [310.3, 271.2, 153.3]),
+        ("child#008", [421.9, 289.9, 68.8]),
+    ],
+)
+def test_a_meal_goes_as_in_the_simulator_that_was_ported(name: str, published: list[float]) -> None:
+    """simglucose 0.2.11: its equations and parameters, 60 g and 5 U at minute 0, after 1, 2 and 5 hours."""
+    course = after(patient(name), 300, eaten_g=60, bolus_u=5)
+    assert [course[59], course[119], course[299]] == pytest.approx(published, abs=1)
+
+
 def test_one_unit_lowers_glucose_about_as_far_as_the_published_correction_factors_say() -> None:
     ratios = []
     for person in patients().values():
