@@ -1,100 +1,100 @@
-"""The whole edge as a process over BlueZ: from a meter to a consumer behind a real broker, while bluetoothd dies."""
+"""The whole edge as a process over BlueZ: from meters to a consumer behind a real broker, told what to do from afar."""
 
-import json
-import shutil
-import socket
-import subprocess
-import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
-import paho.mqtt.client as mqtt
 import pytest
 from ble_world import PASSKEY, Meter, Program, until
 from bluez_world import Daemon, edge_over_bluez
-from paho.mqtt.enums import CallbackAPIVersion
+from edge_world import Broker, Gateway
 
 from device_gateway.transports.edge import state as edge_state
 from device_gateway.transports.edge.pair import pair_meter
 
-MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+PAIRING = "5a0d8c1e-8f0b-4d7e-9d55-0a9d5b0d7c22"
 
 StartMeter = Callable[..., Meter]
-
-
-class Consumer:
-    """Counts each reading by device and number, and answers that it is stored."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self.readings: Counter[tuple[str, int]] = Counter()
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="consumer")
-        self._client.on_message = self._arrived
-        self._client.connect("127.0.0.1", port)
-        self._client.subscribe("dg/v1/+/+/readings", 1)
-        self._client.loop_start()
-
-    def stop(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-
-    def _arrived(self, client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
-        received = json.loads(message.payload)
-        outcomes = []
-        for index, reading in enumerate(received.get("readings", [])):
-            identity = (reading["device"], reading["seq"])
-            outcomes.append({"index": index, "outcome": "duplicate" if self.readings[identity] else "stored"})
-            self.readings[identity] += 1
-        answer = json.dumps({"message_id": received["message_id"], "outcomes": outcomes})
-        client.publish(message.topic.rsplit("/", 1)[0] + "/outcome", answer, 1)
+StartEdge = Callable[[], Program]
 
 
 @pytest.fixture
-def broker_port(tmp_path: Path) -> Iterator[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    configuration = tmp_path / "mosquitto.conf"
-    configuration.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
-    with subprocess.Popen([MOSQUITTO, "-c", str(configuration)], stderr=subprocess.DEVNULL) as broker:
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-        yield port
-        broker.terminate()
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    broker = Broker(tmp_path)
+    yield broker
+    broker.kill()
 
 
 @pytest.fixture
-def consumer(broker_port: int) -> Iterator[Consumer]:
-    consumer = Consumer(broker_port)
-    yield consumer
-    consumer.stop()
+def gateway(broker: Broker) -> Iterator[Gateway]:
+    gateway = Gateway(broker.port)
+    yield gateway
+    gateway.stop()
 
 
-async def test_the_edge_brings_every_record_of_two_meters_over_bluez_though_bluetoothd_dies_on_the_way(
-    bus: str, bluetoothd: Daemon, start_meter: StartMeter, consumer: Consumer, tmp_path: Path
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    return tmp_path / "edge"
+
+
+@pytest.fixture
+def edge_id(data_dir: Path, broker: Broker) -> str:
+    edge_id = str(uuid4())
+    edge_state.configure(data_dir, edge_id=edge_id, mqtt_url=f"mqtt://127.0.0.1:{broker.port}", password="any")
+    return edge_id
+
+
+@pytest.fixture
+def start_edge(bluetoothd: Daemon, edge_id: str, data_dir: Path, bus: str) -> Iterator[StartEdge]:
+    started: list[Program] = []
+
+    def start() -> Program:
+        program = Program(edge_over_bluez, bus, data_dir)
+        started.append(program)
+        program.ready("edge")
+        return program
+
+    yield start
+    for program in started:
+        program.stop()
+
+
+def seqs_of(gateway: Gateway, device: str) -> list[int]:
+    return sorted(seq for sender, _, _, seq in gateway.readings if sender == device)
+
+
+async def test_every_record_of_two_meters_arrives_though_bluetoothd_dies_on_the_way(
+    bluetoothd: Daemon, start_meter: StartMeter, start_edge: StartEdge, gateway: Gateway, data_dir: Path
 ) -> None:
-    data_dir = tmp_path / "edge"
-    edge_state.configure(data_dir, edge_id=str(uuid4()), mqtt_url=f"mqtt://127.0.0.1:{consumer.port}", password="any")
     slow, known = start_meter(records=200, delay_s=0.01), start_meter(records=80)
     paired = await pair_meter(data_dir, None, address=known.address, passkey=PASSKEY)
     assert (paired.address, paired.adapter, paired.battery_percent) == (known.address, "ble-glucose", 87)
     edge_state.add_meter(data_dir, device_id="known", address=known.address)  # its bond is the system's
     edge_state.add_meter(data_dir, device_id="slow", address=slow.address, passkey=PASSKEY)
-    edge = Program(edge_over_bluez, bus, data_dir)
-    edge.ready("edge")
-    await until(lambda: sum(device == "slow" for device, _ in consumer.readings) >= 50)
+    start_edge()
+    await until(lambda: len(seqs_of(gateway, "slow")) >= 50)
     bluetoothd.kill()
     bluetoothd.start()
-    await until(lambda: len(consumer.readings) == 280, 30)
-    assert {seq for device, seq in consumer.readings if device == "slow"} == set(range(1, 201))
-    assert {seq for device, seq in consumer.readings if device == "known"} == set(range(1, 81))
-    assert edge.stop() == 0
+    await until(lambda: len(gateway.readings) == 280)
+    assert seqs_of(gateway, "slow") == list(range(1, 201))
+    assert seqs_of(gateway, "known") == list(range(1, 81))
+
+
+async def test_a_meter_is_paired_from_afar_and_read(
+    start_meter: StartMeter, start_edge: StartEdge, gateway: Gateway, edge_id: str
+) -> None:
+    meter = start_meter(records=30)
+    start_edge()
+    await until(lambda: gateway.status[-1:] == [{"online": True}])
+    gateway.command(edge_id, {"command": "scan", "pairing": PAIRING, "seconds": 2})
+    await until(lambda: meter.address in [heard["address"] for heard in gateway.told("heard")])
+    for attempt, digits in enumerate((PASSKEY + 1, PASSKEY), start=1):
+        gateway.command(edge_id, {"command": "pair", "pairing": PAIRING, "address": meter.address})
+        await until(lambda attempt=attempt: len(gateway.told("passkey_wanted")) == attempt)
+        gateway.command(edge_id, {"command": "passkey", "pairing": PAIRING, "passkey": str(digits)})
+        await until(lambda attempt=attempt: len(gateway.told("failed") + gateway.told("paired")) == attempt)
+    assert [failed["reason"] for failed in gateway.told("failed")] == ["BondRefused"]
+    assert [paired["proof"] for paired in gateway.told("paired")] == ["passkey"]
+    adopt = {"command": "adopt", "pairing": PAIRING, "device": "meter-1", "adapter": "ble-glucose"}
+    gateway.command(edge_id, adopt | {"address": meter.address})
+    await until(lambda: seqs_of(gateway, "meter-1") == list(range(1, 31)))
