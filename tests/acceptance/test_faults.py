@@ -1,7 +1,8 @@
-"""Kill -9 in the middle of 2,000 readings: of ingestion, of the broker, of the database. Each reading is there once.
+"""Kill -9 of ingestion, the broker, the database, the edge, in the middle of their work: each reading is there once.
 
-A device publishes over MQTT with QoS 1 and its own credentials. It sends again only what the broker did not
-acknowledge, as any MQTT client does: what the broker acknowledged is the gateway's to keep.
+A device publishes 2,000 readings over MQTT with QoS 1 and its own credentials. It sends again only what the broker did
+not acknowledge, as any MQTT client does: what the broker acknowledged is the gateway's to keep. And an edge transfers
+the memory of a glucose meter over Bluetooth LE.
 """
 
 import threading
@@ -10,9 +11,11 @@ from uuid import UUID
 
 import pytest
 from fault_world import UNACKNOWLEDGED_RETURN_S, Sender, Stack, stack_of, wait_until
+from home_world import Home
 from ingest_world import weight
 
 READINGS = 2_000
+RECORDS = 250  # of a meter; the transfer takes some seconds
 MIDDLE = 500  # answered when the kill comes: the rest is being committed, with the broker, or not yet sent
 
 
@@ -95,3 +98,34 @@ def test_a_correction_is_not_undone_by_a_late_redelivery(
     [row] = stack.world.readings(space)
     assert (row.value, row.version) == (60.5, 2)
     assert [(old.value, old.version) for old in stack.world.history(space)] == [(60.0, 1)]
+
+
+@pytest.fixture
+def home(stack: Stack, space: UUID) -> Iterator[Home]:
+    home = Home(stack, space, RECORDS)
+    try:
+        home.start()
+        yield home
+    finally:
+        home.leave()
+
+
+@pytest.mark.parametrize("victim", ["edge", "ingestion", "broker", "database"])
+def test_every_record_of_a_meter_is_stored_exactly_once(stack: Stack, home: Home, victim: str) -> None:
+    wait_until(lambda: home.position >= RECORDS // 5, what="the middle of the transfer")
+    if victim == "edge":
+        home.edge.kill()
+    assert home.position < RECORDS, "the transfer is over"
+    if victim == "edge":
+        home.start_edge()
+    else:
+        {"ingestion": kill_ingestion, "broker": kill_broker, "database": kill_database}[victim](stack)
+    wait_until(
+        lambda: home.position == RECORDS and home.spooled == 0, 2 * UNACKNOWLEDGED_RETURN_S, "the whole transfer"
+    )
+    rows = stack.world.readings(home.space, "blood-glucose")
+    assert [row.seq for row in rows] == list(range(1, RECORDS + 1))
+    assert {row.version for row in rows} == {1}
+    assert stack.world.history(home.space, "blood-glucose") == []
+    assert stack.world.inbox(home.meter_id) == []
+    assert stack.world.quarantined() == []
