@@ -41,7 +41,7 @@ def ble(
     received_at: ReceivedAt = None,
 ) -> None:
     """Decode the value of a Bluetooth characteristic."""
-    at = (received_at or datetime.now(UTC)).astimezone()
+    at = _aware(received_at)
     earlier = [(name.strip(), value) for name, _, value in (packet.partition("=") for packet in before or [])]
     if batch:
         for line in sys.stdin.buffer:
@@ -62,7 +62,7 @@ def mqtt(
     """Decode the payload of an MQTT message."""
     from device_gateway.ingest.dialects import dialects
 
-    at = (received_at or datetime.now(UTC)).astimezone()
+    at = _aware(received_at)
     levels = topic.split("/")
     if len(levels) > 5 and levels[4] == "x":
         key, subtopic = levels[5], "/".join(levels[6:])
@@ -74,6 +74,11 @@ def mqtt(
         return
     decoded = dialect.decode(subtopic, payload.encode(), at)
     typer.echo(_line([decoded] if isinstance(decoded, Rejected) else decoded.readings))
+
+
+def _aware(received_at: datetime | None) -> datetime:
+    at = received_at or datetime.now(UTC).astimezone()
+    return at if at.tzinfo else at.astimezone()
 
 
 def _characteristic(name: str, value: str, earlier: list[tuple[str, str]], at: datetime) -> Any:
