@@ -107,6 +107,7 @@ class Patient(Person):
     """Does with a device whatever it asks for, after some thought."""
 
     thinks_s: float = 0
+    interrupted: int = 0
     says_yes: bool = True
     compared: list[int] = field(default_factory=list)
     permitted: list[bool] = field(default_factory=list)
@@ -115,7 +116,11 @@ class Patient(Person):
 
     async def passkey(self, address: str) -> int | None:
         digits = await super().passkey(address)
-        await asyncio.sleep(self.thinks_s)
+        try:
+            await asyncio.sleep(self.thinks_s)
+        except asyncio.CancelledError:
+            self.interrupted += 1
+            raise
         return digits
 
     async def confirm(self, _address: str, number: int) -> bool:

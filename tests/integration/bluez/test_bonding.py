@@ -14,7 +14,7 @@ from bumble.pairing import PairingDelegate
 
 from device_gateway.transports.ble.bluez import agent as bluez_agent
 from device_gateway.transports.ble.device_facts import read_battery_percent
-from device_gateway.transports.ble.errors import BondLost, BondRefused, RadioUnavailable
+from device_gateway.transports.ble.errors import BluetoothError, BondLost, BondRefused, RadioUnavailable
 from device_gateway.transports.ble.link import connected
 from device_gateway.transports.ble.radio import Radio, open_radio
 from device_gateway.transports.ble.scan import find, scan
@@ -50,6 +50,21 @@ async def test_an_answer_that_comes_too_late_is_a_refusal(
     started = time.monotonic()
     with pytest.raises(BondRefused, match="Canceled"):
         await bond(radio, meter.address)
+    assert time.monotonic() - started < 10
+
+
+async def test_a_question_is_withdrawn_when_the_device_goes(
+    radio: Radio, start_meter: StartMeter, patient: Patient
+) -> None:
+    meter = start_meter()
+    patient.thinks_s = 60
+    bonding = asyncio.create_task(bond(radio, meter.address))
+    await until(lambda: bool(patient.asked))
+    meter.program.kill()
+    started = time.monotonic()
+    with pytest.raises(BluetoothError):
+        await bonding
+    await until(lambda: bool(patient.interrupted))
     assert time.monotonic() - started < 10
 
 

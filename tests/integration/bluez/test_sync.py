@@ -100,12 +100,12 @@ async def test_a_device_that_the_system_dropped_since_the_scan_is_heard_again(
 async def test_a_bluetoothd_killed_in_a_transfer_is_noticed_at_once_and_used_again_when_it_is_back(
     radio: Radio, bluetoothd: Daemon, start_meter: StartMeter, patient: Patient
 ) -> None:
-    meter = start_meter(records=300, delay_s=0.005)
+    meter = start_meter(records=150, delay_s=0.005)
     kept = Kept()
     heard = await find(radio, meter.address, 10)
     async with connected(radio, heard.device) as link:
         syncing = asyncio.create_task(sync_link(link, kept))
-        await until(lambda: len(kept.seqs) >= 100)
+        await until(lambda: len(kept.seqs) >= 50)
         bluetoothd.kill()
         killed = time.monotonic()
         with pytest.raises(LinkLost):
@@ -120,14 +120,14 @@ async def test_a_bluetoothd_killed_in_a_transfer_is_noticed_at_once_and_used_aga
     assert time.monotonic() - killed < 10
     bluetoothd.start()
     await sync(radio, meter.address, kept)
-    assert sorted(set(kept.seqs)) == list(range(1, 301))
+    assert sorted(set(kept.seqs)) == list(range(1, 151))
     assert patient.asked == 1
 
 
 async def test_a_bus_that_dies_ends_the_links_and_the_next_one_is_joined(
     air: str, start_meter: StartMeter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    meter = start_meter(records=200, delay_s=0.005)
+    meter = start_meter(records=120, delay_s=0.005)
     kept = Kept()
     with private_bus() as first, private_bus() as second:
         async with open_radio(None, tmp_path / "unused.json", Patient()) as radio:
@@ -144,7 +144,7 @@ async def test_a_bus_that_dies_ends_the_links_and_the_next_one_is_joined(
                 else:
                     await syncing
                 daemon.kill()
-    assert sorted(set(kept.seqs)) == list(range(1, 201))
+    assert sorted(set(kept.seqs)) == list(range(1, 121))
 
 
 async def test_a_bluetoothd_that_dies_while_it_connects_ends_the_waiting(
