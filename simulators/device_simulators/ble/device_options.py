@@ -43,6 +43,7 @@ class DeviceOptions:
     clock_skew_s: Annotated[float, typer.Option("--clock-skew", help="Seconds that the device's clock is ahead.")] = 0
     state: Annotated[Path | None, typer.Option(help="File that keeps records, clock and bonds over a restart.")] = None
     battery_percent: Annotated[int, typer.Option("--battery", min=0, max=100, help="Percent of battery left.")] = 87
+    mtu: Annotated[int, typer.Option(min=23, max=517, help="Largest ATT MTU: 23 leaves 20 octets for a value.")] = 517
     low_battery: Annotated[bool, typer.Option("--low-battery", help="Nearly empty, and says so.")] = False
     forget_bond: Annotated[
         bool, typer.Option("--forget-bond", help="Forgets its bonds once, when the first bonded connection ends.")

@@ -54,6 +54,7 @@ class SimulatedDevice(ABC):
             bonds=self.memory.bonds,
             service=self.advertised,
         )
+        device.gatt_server.max_mtu = options.mtu
         device.add_services(
             [
                 *self.services(),

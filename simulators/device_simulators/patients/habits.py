@@ -1,11 +1,11 @@
 """How a person lives with diabetes: three meals and some snacks a day, boluses that are late, misjudged or forgotten.
 
 Sizes and errors are chosen so that time in range comes out as treated people's does. Carbohydrate is estimated about a
-quarter wrong, somewhat more than A. S. Brazeau et al., Diabetes Res. Clin. Pract. 99(1), 2013, found (a fifth), and more
-often too low than too high; one meal in eight gets no bolus. Who is mostly high takes more insulin than they reckon, who is
-mostly low takes less.
+quarter wrong, somewhat more than A. S. Brazeau et al., Diabetes Res. Clin. Pract. 99(1), 2013, found (a fifth), and
+more often too low than too high; one meal in eight gets no bolus. Who is mostly high takes more insulin than they
+reckon, who is mostly low takes less.
 
-A day is planned from the person's seed and its date alone, so that it has the same meals from whatever day a trace begins.
+A day is planned from the person's seed and its date alone: it has the same meals from whatever day a trace begins.
 """
 
 import random

@@ -235,6 +235,14 @@ async def test_a_scale_that_tells_people_apart_is_silent_before_consent(ward: Wa
         assert await ask(client, users, 0x2A9F, "7f") == bytes.fromhex("207f02")
 
 
+async def test_a_body_scale_with_small_packets_sends_two_for_one_measurement(ward: Ward, address: str) -> None:
+    await ward.start(BodyScale(BodyScaleOptions(address=address, records=1, mtu=23)))
+    async with ward.meet(address) as client:
+        first, second = await take(await listen(client, 0x2A9C), 2)
+        assert (len(first), len(second)) == (17, 16)
+        assert first[1] & second[1] & 0x10
+
+
 async def test_a_cuff_shows_its_pressure_while_it_measures_and_forgets_its_bond_when_told_to(
     ward: Ward, address: str
 ) -> None:
