@@ -97,8 +97,6 @@ class Decoded(msgspec.Struct, frozen=True):
     battery_percent: Mapping[str, int] = {}
 
 
-
-
 class Model(msgspec.Struct, frozen=True):
     """A kind of thing that an adapter supports and a patient can pair.
 

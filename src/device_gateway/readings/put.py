@@ -110,9 +110,7 @@ class ReadingWriter:
             rows.extend(part)
             yield part
 
-    def _tell_apart(
-        self, rows: Sequence[ReadingRow], then: Callable[[Sequence[Outcome]], None]
-    ) -> Sequence[Outcome]:
+    def _tell_apart(self, rows: Sequence[ReadingRow], then: Callable[[Sequence[Outcome]], None]) -> Sequence[Outcome]:
         ordered = sorted(rows, key=IDENTITY)  # one order for all writers: no deadlocks
         self._ensure_partitions(ordered)
         found: dict[tuple[int, int, int], list[Outcome]] = {}
