@@ -17,6 +17,7 @@ import structlog
 import app_catalog
 from device_gateway.broker.control import disconnect_device
 from device_gateway.database.pool import AsyncPool, connect, open_pool
+from device_gateway.devices import edge_commands
 from device_gateway.ingest import quarantine
 from device_gateway.settings import Settings
 
@@ -44,7 +45,7 @@ async def _disconnect(settings: Settings, payload: dict[str, Any]) -> object:
     return await disconnect_device(settings, UUID(payload["device_id"]))
 
 
-HANDLERS: dict[str, Handler] = {"broker:disconnect": _disconnect}
+HANDLERS: dict[str, Handler] = {"broker:disconnect": _disconnect, edge_commands.PUBLISH: edge_commands.publish_command}
 
 
 async def run_jobs(settings: Settings, announce: Callable[[], None]) -> None:

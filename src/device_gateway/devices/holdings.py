@@ -18,7 +18,8 @@ SYNCS_SHOWN = 3  # rows of activity per device on a page; one row is an hour
 DISCONNECT = "broker:disconnect"  # job: the broker ends the device's connection
 
 HELD = """SELECT d.id, d.model, d.kind, d.parent_id, d.hardware_id, h.name, lower(h.during) AS since, h.last_seen_at,
-    h.battery_percent, h.clock_skew_s, gateway.inbox_count(d.id) AS waiting
+    h.battery_percent, h.clock_skew_s, gateway.inbox_count(d.id) AS waiting, h.online, h.online_since,
+    h.rssi_dbm, h.bond_lost_at
   FROM gateway.device_holding h JOIN gateway.device d ON d.id = h.device_id
   WHERE h.space_id = %s AND upper_inf(h.during) AND (%s::uuid IS NULL OR d.id = %s)
   ORDER BY h.name, d.id"""
@@ -48,6 +49,9 @@ class HeldDevice:
 
     clock_skew_s  seconds that its clock is ahead, at the last comparison
     waiting       readings in the inbox "is this you?"
+    online        of an edge or hub, since `online_since`; None: it never said
+    rssi_dbm      signal at the edge, at the last contact
+    bond_lost_at  when the edge found that the device and it no longer know each other
     """
 
     id: UUID
@@ -63,6 +67,10 @@ class HeldDevice:
     clock_skew_s: int | None
     waiting: int
     syncs: Sequence[Sync]
+    online: bool | None = None
+    online_since: datetime | None = None
+    rssi_dbm: int | None = None
+    bond_lost_at: datetime | None = None
 
 
 async def held_devices(connection: AsyncConnection[Row], space: UUID, device: UUID | None = None) -> list[HeldDevice]:
@@ -77,6 +85,7 @@ async def held_devices(connection: AsyncConnection[Row], space: UUID, device: UU
                     row.id, row.model, model_name(row.model), row.kind, row.parent_id, row.hardware_id, row.name,
                     row.since, row.last_seen_at, row.battery_percent, row.clock_skew_s, row.waiting,
                     [Sync(*sync) for sync in syncs],
+                    row.online, row.online_since, row.rssi_dbm, row.bond_lost_at,
                 )
             )  # fmt: skip
     return found

@@ -22,8 +22,9 @@ from psycopg import Connection
 
 from device_gateway.database.pool import Row
 from device_gateway.devices.topics import Topic, parse_topic, topic_of
-from device_gateway.ingest import aftermath, quarantine
+from device_gateway.ingest import aftermath, edge_events, quarantine
 from device_gateway.ingest.dialects import dialects
+from device_gateway.ingest.edge_events import EdgeEvent, Presence, Told, parse_event, parse_presence
 from device_gateway.ingest.edge_report import decode_report, message_id_of
 from device_gateway.ingest.message import Message
 from device_gateway.ingest.placing import OLDEST_YEAR, Kind, Placed, Placer, Unassigned, names_with_clocks
@@ -63,6 +64,7 @@ class Delivery:
     message: Message
     topic: Topic | None
     decoded: Decoded | Rejected
+    told: EdgeEvent | Presence | None = None
     placed: Placed = field(default_factory=Placed)
     outcomes: Sequence[Outcome] = ()
 
@@ -151,6 +153,7 @@ class BatchWriter:
             misfits = [misfit for delivery in deliveries if (misfit := misfit_of(delivery))]
             quarantine.keep(self._connection, misfits, self._days)
             aftermath.save_clocks(self._connection, clocks, skews)
+            edge_events.save(self._connection, [Told(d.topic.sender, d.told) for d in deliveries if d.topic and d.told])
             activity = aftermath.Activity(devices.values())
             activity.count_rows(placer.rows, outcomes, self._registry.owners)
             activity.count_others(deliveries, devices)
@@ -173,12 +176,24 @@ def read(message: Message) -> Delivery:
     dialect = dialects().get(topic.dialect)
     if dialect is None:
         return Delivery(message, topic, UNCLAIMED)
+    if topic.kind in (edge_events.EVENT, edge_events.STATUS):
+        return _told(message, topic)
     try:
         if topic.kind == FROM_EDGE:
             return Delivery(message, topic, decode_report(message.payload))
         return Delivery(message, topic, dialect.decode(topic.subtopic, message.payload, message.received_at))
     except Exception as error:  # adapters come from anywhere: one that breaks its promise refuses this payload only
         return Delivery(message, topic, Rejected("", f"the adapter broke on this payload: {type(error).__name__}"))
+
+
+def _told(message: Message, topic: Topic) -> Delivery:
+    """No readings: something happened, or a sender came or went."""
+    if topic.kind == edge_events.STATUS:
+        return Delivery(message, topic, Decoded([]), parse_presence(message.payload))
+    event = parse_event(message.payload, message.received_at)
+    if isinstance(event, Rejected):
+        return Delivery(message, topic, event)
+    return Delivery(message, topic, Decoded([], event.message_id), event)
 
 
 def kinds_of(decoded: Decoded) -> set[Kind]:

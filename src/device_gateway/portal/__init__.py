@@ -9,13 +9,14 @@ from device_gateway.portal import (
     journal_page,
     language,
     new_device,
+    pair_at_edge,
     settings_page,
 )
 from device_gateway.portal.error_pages import error_page
 from device_gateway.portal.static_files import static_files
 
 router = APIRouter()
-for part in (home, new_device, devices_pages, apps, journal_page, settings_page, language):
+for part in (home, new_device, pair_at_edge, devices_pages, apps, journal_page, settings_page, language):
     router.include_router(part.router)
 
 __all__ = ["error_page", "router", "static_files"]

@@ -17,6 +17,7 @@ from device_gateway.portal.patient import Patient, space_of
 from device_gateway.state import pages_of, pool_of
 
 SKEW_WORTH_TELLING_S = 120  # seconds: meters show minutes
+WEAK_SIGNAL_DBM = -90  # below, transfers break off
 
 router = APIRouter(prefix="/devices", include_in_schema=False)
 
@@ -40,6 +41,7 @@ async def devices(request: Request, account: Patient) -> Response:
         for device in held
     ]
     context = {"shown": shown, "done": request.query_params.get("done"), "skew_told_s": SKEW_WORTH_TELLING_S}
+    context["weak_dbm"] = WEAK_SIGNAL_DBM
     return pages_of(request).render(request, "devices.html", context)
 
 

@@ -69,7 +69,7 @@ async def chosen(request: Request, account: Patient) -> Response:
     words, now = pages_of(request).words(request), datetime.now(UTC)
     try:
         known = known_model(entered.model)
-        since = _since(entered.since, words, now)
+        since = since_of(entered.since, words, now)
         if not known.stands_alone:
             return await _attach(request, account, entered, since)
         return await _code(request, account, known, entered, since=since, now=now)
@@ -137,7 +137,7 @@ async def _form(request: Request, account: Patient, entered: Entered, status: in
     return pages_of(request).render(request, "device_new.html", context, status)
 
 
-def _since(text: str, words: Words, now: datetime) -> datetime:
+def since_of(text: str, words: Words, now: datetime) -> datetime:
     """The local midnight at which that day begins. Raises BadSince."""
     try:
         day = date.fromisoformat(text)

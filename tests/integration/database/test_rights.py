@@ -49,6 +49,7 @@ DEFINERS = {
     "gateway.claim_redeem": "a claim code before its space is known",
     "gateway.claim_space": "a claim code before its space is known",
     "gateway.device_release": "of the present space's devices only",
+    "gateway.device_taken_over": "ends another space's holding, on the proof of a bond made now",
     "gateway.device_credential": "a device before it is signed in",
     "gateway.inbox_count": "how many, for the present holder only",
     "gateway.ensure_partition": "makes a month's partition",
@@ -160,6 +161,13 @@ async def test_a_connection_that_forgets_its_scope_sees_nothing_of_any_space(wor
         "INSERT INTO gateway.claim_code (hash, space_id, name, expires_at) VALUES ('x', %s, 'scale', now() + '1 hour')",
         space,
     )
+    world.rows(
+        "WITH p AS (INSERT INTO gateway.edge_pairing (space_id, edge_id) VALUES (%s, %s) RETURNING *),"
+        " e AS (INSERT INTO gateway.edge_event (space_id, pairing_id, message_id, event, details)"
+        " SELECT space_id, id, 'm', 'heard', '{}' FROM p)"
+        " INSERT INTO gateway.edge_command (space_id, edge_id, command) SELECT space_id, edge_id, 'scan' FROM p",
+        space, device,
+    )  # fmt: skip
     places = [row.name for row in world.rows(TABLES) if row.of_space and row.name not in EXEMPT]
     places += ["gateway.device", "gateway.space", "gateway.reading_scoped", "gateway.reading_version_scoped"]
     assert len(places) >= 9

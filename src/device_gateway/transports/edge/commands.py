@@ -8,7 +8,13 @@
 {"command": "forget", "device": id}                           read it no more, remove the bond
 {"command": "sync", "device"?: id}                            read it (or all) as soon as it is heard
 {"command": "allow", "device": id, "set_clock": false, "delete_sent": false}
+
+Each may have `at`, when it was given. The broker keeps commands for an edge that is away: those of a pairing that
+nobody waits for any more are passed over.
 """
+
+from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 
@@ -16,21 +22,25 @@ import msgspec
 class Scan(msgspec.Struct, tag_field="command", tag="scan"):
     pairing: str
     seconds: float = 20.0
+    at: datetime | None = None
 
 
 class Pair(msgspec.Struct, tag_field="command", tag="pair"):
     pairing: str
     address: str
+    at: datetime | None = None
 
 
 class Passkey(msgspec.Struct, tag_field="command", tag="passkey"):
     pairing: str
     passkey: str
+    at: datetime | None = None
 
 
 class Confirm(msgspec.Struct, tag_field="command", tag="confirm"):
     pairing: str
     accept: bool
+    at: datetime | None = None
 
 
 class Adopt(msgspec.Struct, tag_field="command", tag="adopt"):
@@ -54,6 +64,8 @@ class Allow(msgspec.Struct, tag_field="command", tag="allow"):
     delete_sent: bool
 
 
+PAIRING_COMMANDS = Scan | Pair | Passkey | Confirm
+PAIRING_PATIENCE: Final = timedelta(minutes=2)
 Command = Scan | Pair | Passkey | Confirm | Adopt | Forget | Sync | Allow
 _COMMAND = msgspec.json.Decoder(Command)
 
@@ -62,3 +74,10 @@ def parse_command(payload: bytes) -> Command:
     """Raises msgspec.DecodeError (or UnicodeDecodeError) for what is no command of this version."""
     found: Command = _COMMAND.decode(payload)
     return found
+
+
+def out_of_date(command: Command, now: datetime) -> bool:
+    """Whether it belongs to a pairing that was given up by now (aware)."""
+    if not isinstance(command, PAIRING_COMMANDS) or command.at is None or command.at.tzinfo is None:
+        return False
+    return now - command.at > PAIRING_PATIENCE

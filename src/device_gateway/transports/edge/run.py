@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -21,6 +22,7 @@ from device_gateway.transports.edge.commands import (
     Passkey,
     Scan,
     Sync,
+    out_of_date,
     parse_command,
 )
 from device_gateway.transports.edge.pairing import EdgeAgent, PairingDesk
@@ -108,6 +110,9 @@ class _Orders:
         try:
             command = parse_command(payload)
             _log.info("edge.commanded", command=type(command).__name__.lower())
+            if out_of_date(command, datetime.now(UTC)):
+                _log.info("edge.command_out_of_date")
+                return
             self._carry_out(command)
         except (msgspec.DecodeError, UnicodeDecodeError):
             _log.warning("edge.command_not_understood")

@@ -1,0 +1,155 @@
+"""``/devices/pair``: a Bluetooth device, paired at one of the patient's edges. Complete without JavaScript."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from device_gateway.accounts.forms import read_form
+from device_gateway.accounts.origin import check_token
+from device_gateway.devices import edge_pairing
+from device_gateway.devices.claim_codes import NAME_LENGTH, BadDeviceName, BadSince
+from device_gateway.devices.edge_pairing import EdgePairing, EdgeUnknown, NoProof, NotPaired
+from device_gateway.devices.models import model_name
+from device_gateway.errors import DeviceAlreadyClaimed
+from device_gateway.portal.new_device import since_of
+from device_gateway.portal.patient import Patient, space_of
+from device_gateway.portal.translations import marked as _
+from device_gateway.state import pages_of, pool_of
+
+REFRESH_S = 2  # seconds: how often a page that waits looks again
+
+router = APIRouter(prefix="/devices/pair", include_in_schema=False)
+
+FAILURES: Mapping[str, str] = {
+    "BondRefused": _("The device refused: the passkey was not the one that it shows, or it came too late."),
+    "DeviceNotHeard": _("The device is not heard any more: wake it up and bring it nearer."),
+    "BondLost": _("The device still has an old bond: remove it in the device's own settings, then try again."),
+    "NoAnswer": _("The device did not answer in time."),
+    "LinkLost": _("The connection to the device was lost."),
+    "RadioUnavailable": _("The edge has no Bluetooth at the moment."),
+}
+ANOTHER_FAILURE = _("Pairing did not work.")
+PROBLEMS = {
+    BadDeviceName: _("Give it a name of 1 to 60 characters."),
+    BadSince: _("Choose a day that is not in the future."),
+    NoProof: _("This bond does not prove that you have the device: its holder must remove it first."),
+}
+ALREADY_CLAIMED = _("Someone else holds this device.")
+
+
+@router.get("")
+async def start(request: Request, account: Patient) -> Response:
+    async with pool_of(request).connection() as connection:
+        found = await edge_pairing.edges(connection, space_of(account))
+    return pages_of(request).render(request, "pair_at_edge_start.html", {"edges": found, "wrong": False})
+
+
+@router.post("")
+async def started(request: Request, account: Patient) -> Response:
+    form = await read_form(request)
+    check_token(form, account)
+    async with pool_of(request).connection() as connection:
+        try:
+            pairing = await edge_pairing.begin(connection, space_of(account), _uuid(form.get("edge", "")))
+        except EdgeUnknown:
+            found = await edge_pairing.edges(connection, space_of(account))
+            return pages_of(request).render(request, "pair_at_edge_start.html", {"edges": found, "wrong": True}, 422)
+    return RedirectResponse(f"/devices/pair/{pairing}", 303)
+
+
+@router.get("/{pairing}")
+async def shown(request: Request, account: Patient, pairing: UUID) -> Response:
+    return await _page(request, await _look(request, account, pairing), "pair_at_edge.html")
+
+
+@router.get("/{pairing}/state")
+async def state(request: Request, account: Patient, pairing: UUID) -> Response:
+    """The part of the page that changes, for an open page that asks."""
+    return await _page(request, await _look(request, account, pairing), "pair_at_edge_state.html")
+
+
+@router.post("/{pairing}")
+async def answered(request: Request, account: Patient, pairing: UUID) -> Response:
+    form = await read_form(request)
+    check_token(form, account)
+    found, space = await _look(request, account, pairing), space_of(account)
+    async with pool_of(request).connection() as connection:
+        if address := form.get("address"):
+            await edge_pairing.choose(connection, space, found, address)
+        elif "passkey" in form:
+            digits = form["passkey"].replace(" ", "")
+            if not (digits.isascii() and digits.isdecimal() and len(digits) <= 6):
+                wrong = _("A passkey has up to six digits.")
+                return await _page(request, found, "pair_at_edge.html", problem=wrong)
+            await edge_pairing.answer_passkey(connection, space, found, digits)
+        elif form.get("answer") in ("yes", "no"):
+            await edge_pairing.answer_question(connection, space, found, yes=form["answer"] == "yes")
+        elif form.get("again") == "scan":
+            await edge_pairing.scan_again(connection, space, found)
+        elif form.get("add") in ("own", "take_over"):
+            return await _add(request, account, found, form)
+    return RedirectResponse(f"/devices/pair/{pairing}", 303)
+
+
+async def _add(request: Request, account: Patient, pairing: EdgePairing, form: Mapping[str, str]) -> Response:
+    words = pages_of(request).words(request)
+    name, day = form.get("name", ""), form.get("since", "")
+    take_over = form["add"] == "take_over"
+    typed: dict[str, str | bool] = {"name": name, "since": day, "claimed": take_over}
+    try:
+        now = datetime.now(UTC)
+        since = now if take_over else since_of(day, words, now)
+        async with pool_of(request).connection() as connection:
+            await edge_pairing.add(
+                connection, account, space_of(account), pairing, name=name, since=since, take_over=take_over
+            )
+    except NotPaired:
+        pass  # sent twice, or too late: the page says where it is
+    except DeviceAlreadyClaimed:
+        return await _page(request, pairing, "pair_at_edge.html", problem=ALREADY_CLAIMED, **{**typed, "claimed": True})
+    except tuple(PROBLEMS) as error:
+        return await _page(request, pairing, "pair_at_edge.html", problem=PROBLEMS[type(error)], **typed)
+    return RedirectResponse(f"/devices/pair/{pairing.id}", 303)
+
+
+async def _look(request: Request, account: Patient, pairing: UUID) -> EdgePairing:
+    async with pool_of(request).connection() as connection:
+        return await edge_pairing.look(connection, space_of(account), pairing)
+
+
+async def _page(
+    request: Request,
+    pairing: EdgePairing,
+    template: str,
+    *,
+    problem: str | None = None,
+    **typed: str | bool,
+) -> Response:
+    words = pages_of(request).words(request)
+    question = pairing.said in ("passkey_wanted", "number", "risk", "paired", "failed") and pairing.step != "added"
+    done = pairing.step == "added" and pairing.said == "first_reading"
+    context = {
+        "pairing": pairing,
+        "waits": not (question or done or (pairing.step == "scan" and pairing.said == "scanned")),
+        "refresh_s": REFRESH_S,
+        "failure": words.gettext(FAILURES.get(str(pairing.details.get("reason")), ANOTHER_FAILURE)),
+        "model_name": lambda key: words.model(model_name(key)),
+        "problem": words.gettext(problem) if problem else None,
+        "today": datetime.now(words.zone).date().isoformat(),
+        "longest": NAME_LENGTH,
+        "name": str(pairing.details.get("name") or "")[:NAME_LENGTH],
+        "since": datetime.now(words.zone).date().isoformat(),
+        "claimed": False,
+        **typed,
+    }
+    return pages_of(request).render(request, template, context, 422 if problem else 200)
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise EdgeUnknown from None
