@@ -3,8 +3,8 @@
 Such scales send the weight as a measurement of its own, too, of the Weight Scale Service. One packet is several
 readings; a measurement that does not fit into one comes in two, joined here.
 
-Context keys of all readings of a measurement: ``user-index`` or ``user-unknown``, ``impedance-ohm``,
-``fat-free-mass-kg`` and ``soft-lean-mass-kg`` (or ``…-lb``), ``effective-time``.
+Context keys of all readings of a measurement: ``user-index`` or ``user-unknown``, ``effective-time``; of the first one,
+the body fat: ``impedance-ohm``, ``fat-free-mass-kg`` and ``soft-lean-mass-kg`` (or ``…-lb``).
 """
 
 from collections.abc import Collection, Mapping

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, repeat
 from typing import Final, NamedTuple
 
 from device_gateway.readings.model import Rejected
@@ -90,9 +91,10 @@ def parse_composition(data: bytes, received_at: datetime | None) -> Composition:
 
 
 def readings_of(measured: Composition) -> Results:
-    """A reading of each quantity that is a metric; the others are in the context of all of them.
+    """A reading of each quantity that is a metric; the others are in the context of the first one, the body fat.
 
-    A scale that measured nothing says 0xFFFF, and many say 0.
+    So the weight here is the same reading as the one that the scale sends by itself, and is stored once. A scale that
+    measured nothing says 0xFFFF, and many say 0.
     """
     context: Context = {}
     if measured.user is not None:
@@ -102,6 +104,7 @@ def readings_of(measured: Composition) -> Results:
     except RefusedField as refused:
         return [Rejected(refused.pointer, refused.reason)]
     values: list[tuple[str, str, str]] = []
+    further: Context = {}
     refusals: list[Rejected] = []
     fat = Quantity(0, FAT, FAT, TENTH_PERCENT)
     for quantity in (fat, *QUANTITIES):
@@ -114,7 +117,11 @@ def readings_of(measured: Composition) -> Results:
         elif count and quantity.metric:
             values.append((quantity.metric, step.text(count), step.unit))
         elif count:
-            context[f"{quantity.name}-{_UNITS_IN_KEYS[step.unit]}"] = step.text(count)
+            further[f"{quantity.name}-{_UNITS_IN_KEYS[step.unit]}"] = step.text(count)
     if not values and not refusals:
         refusals.append(Rejected("/body-fat", "the measurement was unsuccessful: all its values are 0"))
-    return [*(reading(metric, value, unit, at, context) for metric, value, unit in values), *refusals]
+    contexts = chain([context | further], repeat(context))
+    readings = (
+        reading(metric, value, unit, at, own) for (metric, value, unit), own in zip(values, contexts, strict=False)
+    )
+    return [*readings, *refusals]
