@@ -10,9 +10,9 @@ from enum import IntEnum
 from typing import Final
 
 from device_gateway.readings.model import ContextValue
+from device_gateway_ble.cgm_session import TYPES
 from device_gateway_ble.e2e_crc import OCTETS as CRC_OCTETS
-from device_gateway_ble.e2e_crc import crc_fits, with_crc
-from device_gateway_ble.glucose_measurement import SAMPLE_TYPES
+from device_gateway_ble.e2e_crc import end_with_crc, with_crc
 from device_gateway_ble.medfloat import Special, decimal_text
 from device_gateway_ble.octets import Octets, RefusedField, bit_names, named
 
@@ -50,8 +50,6 @@ class Operation(IntEnum):
     RESPONSE = 0x1C
 
 
-EVERY_MINUTE_OR_FASTEST: Final = 0xFF  # as an interval to set; 0 stops the notifications
-
 _LEVELS: Final = frozenset(
     code
     for code in Operation
@@ -66,7 +64,6 @@ RESPONSES: Final = {
     4: "not-completed",
     5: "parameter-out-of-range",
 }
-_TYPES: Final = {**SAMPLE_TYPES, 10: "control-solution"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +96,7 @@ def level(mantissa: int, exponent: int = 0) -> bytes:
 
 
 def parse_control_point(data: bytes, has_crc: bool | None = None) -> Message:
-    """A request or an answer. `has_crc` as in `cgm_measurement.parse_records`. Raises RefusedField."""
+    """A request or an answer. `has_crc` as in `end_with_crc`. Raises RefusedField."""
     octets = Octets(data)
     code = octets.unsigned(1, "/operation")
     try:
@@ -107,13 +104,7 @@ def parse_control_point(data: bytes, has_crc: bool | None = None) -> Message:
     except ValueError as error:
         raise RefusedField("/operation", f"reserved operation {code}") from error
     operand = _operand(operation, octets)
-    if octets.left == CRC_OCTETS and has_crc is not False:
-        if not crc_fits(data):
-            raise RefusedField("/crc", "the CRC is wrong: the value was damaged on its way")
-        octets.take(CRC_OCTETS, "/crc")
-    elif has_crc:
-        raise RefusedField("/crc", "the device says that it sends a CRC, and there is none")
-    octets.end()
+    end_with_crc(octets, data, has_crc)
     return Message(operation, operand)
 
 
@@ -142,7 +133,7 @@ def _calibration(octets: Octets) -> dict[str, ContextValue]:
         "offset-min": octets.unsigned(2, "/time-offset"),
     }
     kinds = octets.unsigned(1, "/type-sample-location")
-    operand["sample-type"] = named(kinds & 0x0F, _TYPES, "/type-sample-location")
+    operand["sample-type"] = named(kinds & 0x0F, TYPES, "/type-sample-location")
     operand["next-offset-min"] = octets.unsigned(2, "/next-calibration")
     operand["calibration"] = octets.unsigned(2, "/calibration")
     operand["status"] = bit_names(octets.unsigned(1, "/status"), CALIBRATION_STATUS_NAMES, "/status")

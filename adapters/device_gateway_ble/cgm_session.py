@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from device_gateway_ble.cgm_status import status_names
 from device_gateway_ble.e2e_crc import OCTETS as CRC_OCTETS
-from device_gateway_ble.e2e_crc import crc_fits, with_crc
+from device_gateway_ble.e2e_crc import crc_fits, end_with_crc, with_crc
 from device_gateway_ble.glucose_measurement import SAMPLE_TYPES
 from device_gateway_ble.octets import Octets, RefusedField, bit_names, named
 from device_gateway_ble.zones import utc_offset_min, zone_octets, zone_of
@@ -87,7 +87,7 @@ def parse_feature(data: bytes) -> Feature:
 
 
 def parse_status(data: bytes, has_crc: bool | None = None) -> SessionStatus:
-    """CGM Status (0x2AA9). `has_crc` as in `cgm_measurement.parse_records`. Raises RefusedField."""
+    """CGM Status (0x2AA9). `has_crc` as in `end_with_crc`. Raises RefusedField."""
     return _parsed(
         data, has_crc, lambda o: SessionStatus(o.unsigned(2, "/time-offset"), status_names(o.unsigned(3, "/status")))
     )
@@ -125,11 +125,5 @@ def _start(octets: Octets) -> datetime:
 def _parsed(data: bytes, has_crc: bool | None, parse: Callable[[Octets], _Parsed]) -> _Parsed:
     octets = Octets(data)
     value = parse(octets)
-    if octets.left == CRC_OCTETS and has_crc is not False:
-        if not crc_fits(data):
-            raise RefusedField("/crc", "the CRC is wrong: the value was damaged on its way")
-        octets.take(CRC_OCTETS, "/crc")
-    elif has_crc:
-        raise RefusedField("/crc", "the device says that it sends a CRC, and there is none")
-    octets.end()
+    end_with_crc(octets, data, has_crc)
     return value

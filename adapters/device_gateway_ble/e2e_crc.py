@@ -6,6 +6,8 @@ Source: GATT Specification Supplement, CRC calculation; check value of the catal
 
 from typing import Final
 
+from device_gateway_ble.octets import Octets, RefusedField
+
 OCTETS: Final = 2
 _REFLECTED_POLYNOMIAL: Final = 0x8408
 
@@ -35,3 +37,17 @@ def with_crc(data: bytes) -> bytes:
 def crc_fits(data: bytes) -> bool:
     """Whether the last two octets are the CRC of those before them."""
     return len(data) > OCTETS and e2e_crc(data[:-OCTETS]) == int.from_bytes(data[-OCTETS:], "little")
+
+
+def end_with_crc(octets: Octets, data: bytes, has_crc: bool | None) -> None:
+    """Ends the reading of `data` behind its CRC, if it has one. Raises RefusedField where that is wrong or missing.
+
+    `has_crc`: whether the device says that it sends it; None where it has not been asked. Then the length tells.
+    """
+    if octets.left == OCTETS and has_crc is not False:
+        if not crc_fits(data):
+            raise RefusedField("/crc", "the CRC is wrong: the value was damaged on its way")
+        octets.take(OCTETS, "/crc")
+    elif has_crc:
+        raise RefusedField("/crc", "the device says that it sends a CRC, and there is none")
+    octets.end()

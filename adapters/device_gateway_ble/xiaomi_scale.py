@@ -22,11 +22,12 @@ from typing import ClassVar, Final
 
 from device_gateway.readings.model import Model, Rejected
 from device_gateway_ble import mibeacon
-from device_gateway_ble.measuring import Context, Results, reading
+from device_gateway_ble.measuring import Context, Facts, Packet, Results, effective_time, reading
 from device_gateway_ble.medfloat import decimal_text
 from device_gateway_ble.octets import Octets, RefusedField
 from device_gateway_ble.uuids import short
 
+SERVICES: Final = ("181D", "181B", mibeacon.SERVICE)
 S400_PRODUCTS: Final = (0x30D9, 0x3BD5, 0x48CF, 0x4B05, 0x4FC2)
 S200_PRODUCTS: Final = (0x45C9, 0x4C04, 0x4DCB)
 _S400_OBJECT: Final = 0x6E16
@@ -59,22 +60,66 @@ def decode_advertisement(
     `service_data` by UUID (16-bit or 128-bit); `received_at` is aware; `bind_key` has 16 octets; `address` is the
     sender's hardware address, which an S400 leaves out of its frames.
     """
-    results: Results = []
-    for uuid, data in service_data.items():
-        try:
-            match short(uuid):
-                case "181D":
-                    results += _smart_scale(data, received_at)
-                case "181B":
-                    results += _body_scale(data, received_at)
-                case mibeacon.SERVICE:
-                    results += _mibeacon_scale(data, received_at, bind_key, address)
-        except RefusedField as refused:
-            results.append(Rejected(refused.pointer, refused.reason))
-    return results
+    kinds = {short(uuid): data for uuid, data in service_data.items()}
+    return [
+        result
+        for kind in SERVICES
+        if kind in kinds
+        for result in _decoded(kind, kinds[kind], received_at, bind_key, address)
+    ]
 
 
-def _smart_scale(data: bytes, received_at: datetime) -> Results:
+class BroadcastDecoder:
+    """Takes service data as other decoders take notifications: the service's UUID in the place of a characteristic's.
+
+    Never raises, whatever the bytes are.
+    """
+
+    def __init__(self, bind_key: bytes | None, address: str | None) -> None:
+        self._bind_key = bind_key
+        self._address = address
+        self.packets: tuple[Packet, ...] = ()
+
+    @property
+    def waiting(self) -> Collection[int]:
+        """Sequence numbers of what needs a further broadcast."""
+        return ()
+
+    @staticmethod
+    def record_of(characteristic: str, data: bytes) -> int | None:  # noqa: ARG004  part of what a decoder offers
+        """None: these scales number nothing."""
+        return None
+
+    def feed(self, characteristic: str, data: bytes, received_at: datetime | None = None) -> Results:
+        """The readings in the service data of one broadcast; none where it is no weighing."""
+        kind = short(characteristic)
+        self.packets = ((kind, data),)
+        if kind not in SERVICES:
+            return [Rejected("/characteristic", f"the adapter ble-xiaomi-scale does not decode {kind}")]
+        return _decoded(kind, data, received_at, self._bind_key, self._address)
+
+    def finish(self) -> Results:
+        """Nothing: each broadcast is whole in itself."""
+        self.packets = ()
+        return []
+
+
+def _decoded(
+    kind: str, data: bytes, received_at: datetime | None, bind_key: bytes | None, address: str | None
+) -> Results:
+    try:
+        match kind:
+            case "181D":
+                return _smart_scale(data, received_at)
+            case "181B":
+                return _body_scale(data, received_at)
+            case _:
+                return _mibeacon_scale(data, received_at, bind_key, address)
+    except RefusedField as refused:
+        return [Rejected(refused.pointer, refused.reason)]
+
+
+def _smart_scale(data: bytes, received_at: datetime | None) -> Results:
     octets = Octets(data)
     control = octets.unsigned(1, "/control")
     weight = octets.unsigned(2, "/weight")
@@ -85,7 +130,7 @@ def _smart_scale(data: bytes, received_at: datetime) -> Results:
     return _weight(weight, bool(control & _POUNDS), at, context)
 
 
-def _body_scale(data: bytes, received_at: datetime) -> Results:
+def _body_scale(data: bytes, received_at: datetime | None) -> Results:
     octets = Octets(data)
     unit = octets.unsigned(1, "/unit")
     control = octets.unsigned(1, "/control")
@@ -112,17 +157,18 @@ def _weight(count: int, in_pounds: bool, at: datetime, context: Context) -> Resu
     return [reading("body-weight", text, "[lb_av]" if in_pounds else "kg", at, context)]
 
 
-def _weighed_at(octets: Octets, received_at: datetime) -> tuple[datetime, Context]:
+def _weighed_at(octets: Octets, received_at: datetime | None) -> tuple[datetime, Context]:
     """The scale's wall clock (naive), or the time of receipt, marked."""
     raw = octets.take(7, "/time")
+    context: Context = {}
     try:
-        at = datetime(int.from_bytes(raw[:2], "little"), *raw[2:])  # noqa: DTZ001  a device's clock has no zone
+        shown = datetime(int.from_bytes(raw[:2], "little"), *raw[2:])  # noqa: DTZ001  a device's clock has no zone
     except ValueError:
-        at = datetime.min  # noqa: DTZ901  a clock that shows no date is one that was never set
-    return (at, {}) if at.year >= FIRST_YEAR else (received_at, {"effective-time": "received"})
+        return effective_time(None, received_at, context), context
+    return effective_time(shown if shown.year >= FIRST_YEAR else None, received_at, context), context
 
 
-def _mibeacon_scale(data: bytes, received_at: datetime, bind_key: bytes | None, address: str | None) -> Results:
+def _mibeacon_scale(data: bytes, received_at: datetime | None, bind_key: bytes | None, address: str | None) -> Results:
     product = mibeacon.product_of(data)
     if product not in S400_PRODUCTS and product not in S200_PRODUCTS:
         return []  # some other product of the same maker
@@ -134,7 +180,7 @@ def _mibeacon_scale(data: bytes, received_at: datetime, bind_key: bytes | None, 
     return []
 
 
-def _s400(octets: Octets, received_at: datetime) -> Results:
+def _s400(octets: Octets, received_at: datetime | None) -> Results:
     """Weight (0.1 kg), heart rate (50 more) and impedance (0.1 ohm) share 32 bits: 11, 7 and 14 of them."""
     context: Context = {"user-index": octets.unsigned(1, "/profile")}
     packed = octets.unsigned(4, "/measurement")
@@ -150,20 +196,19 @@ def _s400(octets: Octets, received_at: datetime) -> Results:
     return [reading("body-weight", decimal_text(Decimal(mass), -1), "kg", at, context), *results]
 
 
-def _s200(octets: Octets, received_at: datetime) -> Results:
+def _s200(octets: Octets, received_at: datetime | None) -> Results:
     context: Context = {"user-index": octets.unsigned(1, "/profile")}
     weight = octets.unsigned(4, "/weight")
     at = _clock(octets, received_at, context)
     return [reading("body-weight", decimal_text(Decimal(weight), -2), "kg", at, context)] if weight else []
 
 
-def _clock(octets: Octets, received_at: datetime, context: Context) -> datetime:
+def _clock(octets: Octets, received_at: datetime | None, context: Context) -> datetime:
     shown = datetime.fromtimestamp(octets.unsigned(4, "/time"), UTC)
     octets.end()
-    if abs(shown - received_at) <= CLOCK_TOLERANCE:
-        return shown.astimezone(received_at.tzinfo)
-    context["effective-time"] = "received"
-    return received_at
+    if received_at is None or abs(shown - received_at) > CLOCK_TOLERANCE:
+        return effective_time(None, received_at, context)
+    return shown.astimezone(received_at.tzinfo)
 
 
 class XiaomiScale:
@@ -175,6 +220,7 @@ class XiaomiScale:
         Model("ble-xiaomi-mi-scale", "device", "Xiaomi Mi Scale, heard over Bluetooth"),
         Model("ble-xiaomi-s400", "device", "Xiaomi Body Composition Scale S400 or Smart Scale S200"),
     )
+    notifies: ClassVar[tuple[str, ...]] = ()
     metrics: ClassVar[tuple[str, ...]] = ("body-weight", "heart-rate")
 
     @classmethod
@@ -194,3 +240,18 @@ class XiaomiScale:
         return False
 
     decode_advertisement = staticmethod(decode_advertisement)
+
+    @classmethod
+    def characteristics(cls) -> Collection[str]:
+        """The services whose data the adapter decodes, 16 bits in hex."""
+        return SERVICES
+
+    @classmethod
+    def decoder(cls, bind_key: bytes | None = None, address: str | None = None) -> BroadcastDecoder:
+        """A decoder for one scale."""
+        return BroadcastDecoder(bind_key, address)
+
+    @classmethod
+    def facts(cls, characteristic: str, data: bytes) -> Facts | Rejected | None:  # noqa: ARG003  part of the seam
+        """None: these scales say nothing about themselves."""
+        return None

@@ -30,7 +30,9 @@ _SUFFIX: Final = "-0000-1000-8000-00805f9b34fb"  # the Bluetooth Base UUID
 
 @app.command()
 def ble(
-    characteristic: Annotated[str | None, typer.Option(help="16 bits in hex, as 2A18, or a whole UUID.")] = None,
+    characteristic: Annotated[
+        str | None, typer.Option(help="16 bits in hex, as 2A18, or a whole UUID; of a broadcast, its service.")
+    ] = None,
     hex_: Annotated[str | None, typer.Option("--hex", help="Its value in hex.")] = None,
     before: Annotated[
         list[str] | None, typer.Option(help="CHARACTERISTIC=HEX that came before; as 2AAA=… for a CGM.")

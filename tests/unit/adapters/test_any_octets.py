@@ -27,7 +27,7 @@ from device_gateway_ble.xiaomi_scale import S400_PRODUCTS, XiaomiScale, decode_a
 RECEIVED_AT = datetime.fromisoformat("2026-11-22T07:31:05+01:00")
 ADAPTERS: tuple[Any, ...] = (
     BloodPressureCuff, BodyCompositionScale, ContinuousGlucoseMonitor, DeviceFacts, GlucoseMeter, HeartRateSensor,
-    PulseOximeter, Thermometer, WeightScale,
+    PulseOximeter, Thermometer, WeightScale, XiaomiScale,
 )  # fmt: skip
 WHEN = date_time(datetime.fromisoformat("2026-11-22T07:30:05"))
 STARTED = WHEN + s8(4) + u8(0)

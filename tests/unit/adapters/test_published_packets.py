@@ -17,7 +17,7 @@ from device_gateway_ble.heart_rate import HeartRateSensor
 from device_gateway_ble.pulse_oximeter import PulseOximeter
 from device_gateway_ble.thermometer import Thermometer
 from device_gateway_ble.weight_scale import WeightScale
-from device_gateway_ble.xiaomi_scale import decode_advertisement
+from device_gateway_ble.xiaomi_scale import XiaomiScale, decode_advertisement
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "ble"
 ADAPTERS = {
@@ -60,6 +60,9 @@ def test_a_published_broadcast_is_decoded_as_its_source_says(_: str, case: dict[
     key = bytes.fromhex(case["bind_key"]) if "bind_key" in case else None
     at = datetime.fromisoformat(case["received_at"]) if "received_at" in case else RECEIVED_AT
     assert as_json(decode_advertisement(data, {}, at, key, case.get("address"))) == case["results"]
+    decoder = XiaomiScale.decoder(key, case.get("address"))
+    assert as_json([r for packet in data.items() for r in decoder.feed(*packet, at)]) == case["results"]
+    assert decoder.finish() == []
 
 
 def as_json(results: list[Any]) -> list[Any]:
