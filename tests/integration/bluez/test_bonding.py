@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 from ble_world import Kept, Meter, sync, until
 from bleak import BleakClient
-from bluez_world import Patient, touch_meter
+from bluez_world import Daemon, Patient, touch_meter
 from bumble.pairing import PairingDelegate
+from dbus_fast import Message
+from dbus_fast.aio import MessageBus
 
 from device_gateway.transports.ble.bluez import agent as bluez_agent
+from device_gateway.transports.ble.bluez.host import AGENT_PATH, BlueZ
 from device_gateway.transports.ble.device_facts import read_battery_percent
 from device_gateway.transports.ble.errors import BluetoothError, BondLost, BondRefused, RadioUnavailable
 from device_gateway.transports.ble.link import connected
@@ -141,6 +144,22 @@ async def test_a_bond_without_proof_that_we_ask_for_needs_a_yes_though_bluez_doe
                 await bond(radio, meter.address)
             assert not await radio.has_bond((await find(radio, meter.address, 10)).device)
     assert patient.permitted == [wanted]
+
+
+async def test_a_passkey_is_given_to_bluez_and_to_no_other_program(
+    bluetoothd: Daemon, bus: str, patient: Patient
+) -> None:
+    bluez = BlueZ(patient)
+    await bluez.ready()
+    assert bluez.bus_name is not None
+    stranger = await MessageBus(bus_address=bus).connect()
+    for interface in ("org.bluez.Agent1", None):
+        question = Message(bluez.bus_name, AGENT_PATH, interface, "RequestPasskey", signature="o", body=["/dev_00"])
+        answer = await stranger.call(question)
+        assert answer.error_name == "org.freedesktop.DBus.Error.AccessDenied"
+    stranger.disconnect()
+    await bluez.close()
+    assert patient.asked == 0
 
 
 async def test_whoever_was_asked_before_us_is_asked_again_once_our_radio_is_closed(

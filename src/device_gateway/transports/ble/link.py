@@ -62,18 +62,20 @@ class Link:
 
     async def open(self) -> None:
         """Connects, and bonds where there is no bond yet. Raises what `connected` says."""
-        attempt = 0
+        refused_busy = doubts = 0
         while True:
-            attempt += 1
             try:
                 await self._connect()
             except (BleakError, TimeoutError, OSError, EOFError) as error:
-                if bluez.busy(error) and attempt < BUSY_ATTEMPTS:
-                    await asyncio.sleep(BUSY_WAIT_S * attempt)
+                if bluez.busy(error) and refused_busy < BUSY_ATTEMPTS:
+                    refused_busy += 1
+                    await asyncio.sleep(BUSY_WAIT_S * refused_busy)
                 elif not (bluez.bond_doubtful(error) and await self._radio.has_bond(self._device)):
                     raise connect_error(error) from error
-                elif attempt > 1:  # the same twice, with a bond on our side: there is none on the other
+                elif doubts:  # the same twice, with a bond on our side: there is none on the other
                     raise BondLost from error
+                else:
+                    doubts += 1
             else:
                 return
 

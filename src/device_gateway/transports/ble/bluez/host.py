@@ -11,7 +11,7 @@ from dbus_fast.errors import AuthError
 
 from device_gateway.transports.ble.bluez.agent import ANSWER_TIMEOUT_S as PERSON_TIMEOUT_S
 from device_gateway.transports.ble.bluez.agent import CAPABILITY, Agent, address_of
-from device_gateway.transports.ble.bluez.watch import BLUEZ, Watch
+from device_gateway.transports.ble.bluez.watch import BLUEZ, DBUS, DBUS_PATH, Watch
 from device_gateway.transports.ble.errors import BondRefused, RadioUnavailable
 from device_gateway.transports.ble.pairing_agent import PairingAgent
 
@@ -39,7 +39,13 @@ class BlueZ:
         self._agent = Agent(person)
         self._bus: MessageBus | None = None
         self._watch: Watch | None = None
+        self._bluez = ""  # the bus name that may ask
         self._starting = asyncio.Lock()
+
+    @property
+    def bus_name(self) -> str | None:
+        """Under which name BlueZ finds our agent; None while we are not on the bus."""
+        return self._bus.unique_name if self._bus else None
 
     async def ready(self) -> asyncio.Future[None]:
         """Has our agent registered; again where `bluetoothd` is another one than before. Raises RadioUnavailable.
@@ -81,10 +87,12 @@ class BlueZ:
         address = address_of(path)
         if self._agent.asked_at(address) >= since or not await self.has_bond(path):
             return
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(PERSON_TIMEOUT_S):
                 if await self._person.just_works(address):
                     return
+        except Exception as error:  # a person who fails to answer is a person who refuses
+            _log.warning("ble.agent_failed", asked="just_works", address=address, why=type(error).__name__)
         with suppress(OSError, EOFError, TimeoutError):
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 await self._call(path.rpartition("/")[0], "org.bluez.Adapter1", "RemoveDevice", "o", [path])
@@ -102,6 +110,7 @@ class BlueZ:
     async def _register(self) -> Watch:
         bus = self._bus = MessageBus(bus_type=BusType.SYSTEM)
         await bus.connect()
+        bus.add_message_handler(self._only_bluez)
         bus.export(AGENT_PATH, self._agent)
         watch = self._watch = Watch(bus)
         await watch.start()
@@ -112,8 +121,23 @@ class BlueZ:
             reply = await self._call("/org/bluez", _AGENTS, member, signature, body)
             if reply.message_type is MessageType.ERROR and reply.error_name != _ALREADY:
                 raise RadioUnavailable(f"{_AGENT_REFUSED}: {reply.error_name} {' '.join(map(str, reply.body))}")
+        self._bluez = await self._owner()
         _log.debug("ble.agent_registered")
         return watch
+
+    async def _owner(self) -> str:
+        """The bus name of the `bluetoothd` that took our agent."""
+        if self._bus is None:
+            raise EOFError("the system bus was left")
+        question = Message(DBUS, DBUS_PATH, DBUS, "GetNameOwner", signature="s", body=[BLUEZ])
+        reply = await self._bus.call(question)
+        return str(reply.body[0]) if reply.message_type is MessageType.METHOD_RETURN else ""
+
+    def _only_bluez(self, message: Message) -> Message | None:
+        """Passkeys are given to BlueZ only, whoever else the policy of this bus lets in."""
+        if message.message_type is not MessageType.METHOD_CALL or message.sender == self._bluez:
+            return None
+        return Message.new_error(message, "org.freedesktop.DBus.Error.AccessDenied", "only BlueZ may ask")
 
     async def _call(self, path: str, interface: str, member: str, signature: str, body: list[Any]) -> Message:
         if self._bus is None:

@@ -13,6 +13,7 @@ from dbus_fast.aio import MessageBus
 
 BLUEZ: Final = "org.bluez"
 DBUS: Final = "org.freedesktop.DBus"
+DBUS_PATH: Final = "/org/freedesktop/DBus"
 _RULE = f"type='signal',sender='{DBUS}',interface='{DBUS}',member='NameOwnerChanged',arg0='{BLUEZ}'"
 
 
@@ -27,7 +28,7 @@ class Watch:
     async def start(self) -> None:
         """Watches from now on. Raises nothing; a bus that is gone is a loss."""
         self._bus.add_message_handler(self._heard)
-        await self._bus.call(Message(DBUS, f"/{DBUS.replace('.', '/')}", DBUS, "AddMatch", signature="s", body=[_RULE]))
+        await self._bus.call(Message(DBUS, DBUS_PATH, DBUS, "AddMatch", signature="s", body=[_RULE]))
 
     def stop(self) -> None:
         """No more watching; what is watched is left behind, so it counts as lost."""
@@ -36,7 +37,9 @@ class Watch:
         self._end()
 
     def _heard(self, message: Message) -> None:
-        if message.message_type is not MessageType.SIGNAL or message.member != "NameOwnerChanged":
+        if message.message_type is not MessageType.SIGNAL or message.sender != DBUS:
+            return
+        if message.member != "NameOwnerChanged":
             return
         name, before, _after = message.body
         if name == BLUEZ and before:
