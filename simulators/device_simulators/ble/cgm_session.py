@@ -1,7 +1,7 @@
 """The session of a continuous sensor: when it began, what it measured, whether it still measures."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ Sensor = Callable[[datetime, int], Iterator[Shown]]  # of a session that began t
 class CgmSession(DeviceMemory):
     """The memory of one monitor. A file that exists wins over `began` and skew.
 
-    `began` is on the device's clock. `is_dated` says whether a peer has told the time since: only then the session's
-    start can be read. `sensor` is asked once for each session, and again after a restart.
+    `began` is on the device's clock as it was then: setting the clock later moves neither it nor the time offsets.
+    `is_dated` says whether a peer has told the time since: only then the session's start can be read. `sensor` is asked
+    once for each session, and again after a restart.
     """
 
     def __init__(
@@ -36,6 +37,11 @@ class CgmSession(DeviceMemory):
         self._sensor = sensor
         self._run_time_min = min(run_time_min, LONGEST_MIN)
         self.began = datetime.fromisoformat(kept["began"]) if "began" in kept else began(self.clock())
+        self._began_utc = (
+            datetime.fromisoformat(kept["began_utc"])
+            if "began_utc" in kept
+            else datetime.now(UTC) - (self.clock() - self.began)
+        )
         self.number: int = kept.get("number", 1)
         self.is_running: bool = kept.get("is_running", True)
         self.is_dated: bool = kept.get("is_dated", True)
@@ -45,8 +51,8 @@ class CgmSession(DeviceMemory):
         self._next: Shown | None = None
 
     def offset_min(self) -> int:
-        """Minutes since the session began, on the device's clock."""
-        return min(max(int((self.clock() - self.began) / timedelta(minutes=1)), 0), LONGEST_MIN)
+        """Minutes since the session began."""
+        return min(max(int((datetime.now(UTC) - self._began_utc) / timedelta(minutes=1)), 0), LONGEST_MIN)
 
     def next_shown(self, *, is_due: bool = True) -> Shown | None:
         """What the sensor shows next. None when it has ended, or, where `is_due`, when the time for it has not come."""
@@ -76,7 +82,8 @@ class CgmSession(DeviceMemory):
 
     def start(self) -> None:
         """A new sensor: its time offsets begin at 0 and nobody has told it the time."""
-        self.began, self.number = self.clock().replace(microsecond=0), self.number + 1
+        self.began, self._began_utc = self.clock().replace(microsecond=0), datetime.now(UTC)
+        self.number += 1
         self.is_running, self.is_dated = True, False
         self.records, self._shown, self._next = [], 0, None
         self._values = self._sensor(self.began, self.number)
@@ -89,15 +96,15 @@ class CgmSession(DeviceMemory):
 
     def tell_time(self, shown: datetime) -> None:
         """The peer's clock shows `shown` now: the device's is set, and the session's start is known on it."""
-        since = self.clock() - self.began
         self.set_clock(shown)
-        self.began = shown - since
+        self.began = shown - (datetime.now(UTC) - self._began_utc)
         self.is_dated = True
         self.save()
 
     def content(self) -> dict[str, Any]:
         return super().content() | {
             "began": self.began.isoformat(),
+            "began_utc": self._began_utc.isoformat(),
             "number": self.number,
             "is_running": self.is_running,
             "is_dated": self.is_dated,

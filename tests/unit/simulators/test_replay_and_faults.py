@@ -1,7 +1,7 @@
 """Replayed files, faults on demand, what devices remember, and the options of their commands."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
@@ -119,6 +119,16 @@ def test_a_session_has_its_records_after_warm_up_and_up_to_now() -> None:
     hurried = Cgm(CgmOptions(records=50, interval_s=1)).memory
     assert 23 * 60 <= hurried.offset_min() - hurried.records[-1].seq <= 25 * 60
     assert all(40 <= Decimal(record.mg_dl) <= 400 for record in session.records)
+
+
+def test_a_clock_that_is_set_moves_neither_the_session_nor_its_offsets() -> None:
+    session = Cgm(CgmOptions(records=5)).memory
+    began, offset_min = session.began, session.offset_min()
+    session.set_clock(session.clock() - timedelta(hours=3))
+    assert (session.began, session.offset_min()) == (began, offset_min)
+    session.tell_time(session.clock())
+    assert (began - session.began).total_seconds() == pytest.approx(3 * 3600, abs=2)
+    assert session.offset_min() == offset_min
 
 
 def test_a_sensor_expires() -> None:
