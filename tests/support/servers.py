@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 NOBODY = 65534
+# Not the home of whoever runs the tests, which another user may not read.
+ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
 
 AS_ORDINARY_USER = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if os.geteuid() == 0 else []
 AS_ROOT = [] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user"]
@@ -39,7 +41,7 @@ class Supervisor:
     def __init__(self, data_dir: Path, prefix: Sequence[str] = ()) -> None:
         self.process = subprocess.Popen(
             [*prefix, sys.executable, "-c", SUPERVISE, str(data_dir)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={"PATH": os.environ["PATH"]}, cwd="/",
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT, cwd="/",
         )  # fmt: skip
         assert self.process.stdout is not None
         self.said = self.process.stdout.readline().strip()
