@@ -36,9 +36,17 @@ class Daemon:
     def __init__(self, bus: str, air: str, state: Path) -> None:
         self._arguments = (bus, air, state)
         self._program: Program | None = None
+        self._temporary_s = TEMPORARY_S
+
+    def ensure(self) -> None:
+        """Running, as it was configured in the beginning."""
+        if self._program is None or self._temporary_s != TEMPORARY_S:
+            self.kill()
+            self.start()
 
     def start(self, temporary_s: float = TEMPORARY_S) -> None:
         """`temporary_s`: for how long a device without a bond is known after a scan."""
+        self._temporary_s = temporary_s
         self._program = Program(run_facade, *self._arguments, temporary_s)
         self._program.ready("bluez ready")
 

@@ -41,12 +41,18 @@ def bus(private_system_bus: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return private_system_bus
 
 
-@pytest.fixture
-def bluetoothd(bus: str, air: str, tmp_path: Path) -> Iterator[Daemon]:
-    daemon = Daemon(bus, air, tmp_path / "bluetoothd.json")
-    daemon.start()
+@pytest.fixture(scope="session")
+def session_bluetoothd(private_system_bus: str, air: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    daemon = Daemon(private_system_bus, air, tmp_path_factory.mktemp("bluetoothd") / "bonds.json")
     yield daemon
     daemon.kill()
+
+
+@pytest.fixture
+def bluetoothd(session_bluetoothd: Daemon, bus: str) -> Daemon:
+    """Running on `bus`, whatever the test before has done to it."""
+    session_bluetoothd.ensure()
+    return session_bluetoothd
 
 
 @pytest.fixture
