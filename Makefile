@@ -4,6 +4,8 @@ PORT ?= 8000
 DATA_DIR ?= .demo
 VENV := .venv
 BIN := $(VENV)/bin
+# Many tests wait more than they work, so two at a time; the acceptance tests share one running product.
+PARALLEL := -n 2 --dist loadfile tests/unit tests/integration
 SOURCES := src adapters simulators tests benchmarks
 
 .PHONY: help demo setup test test-all lint format bench lock clean
@@ -39,11 +41,13 @@ demo: $(VENV)/.runtime
 
 test: $(VENV)/.dev
 	@sh tests/install-programs.sh
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
+	$(BIN)/python -m pytest -m "not slow" tests/acceptance
 
 test-all: $(VENV)/.dev
 	@sh tests/install-programs.sh
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
+	$(BIN)/python -m pytest tests/acceptance
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check $(SOURCES)
