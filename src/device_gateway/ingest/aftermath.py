@@ -37,8 +37,11 @@ GROUP BY x.device_id, x.metric, x.time, x.seq, x.value, x.value2, x.value3, x.de
 HAVING NOT coalesce(bool_or((k.value, k.value2, k.value3, k.decimals, k.flags, k.context)
   IS NOT DISTINCT FROM (x.value, x.value2, x.value3, x.decimals, x.flags, x.context)), false)
 RETURNING i.version"""
-NEW_SEGMENT = """INSERT INTO gateway.device_clock (device_id, from_seq, from_raw, shift_s, utc_offset_min, measured_at)
-  VALUES (%s, %s, %s, %s, %s, %s)"""
+NEW_SEGMENT = """INSERT INTO gateway.device_clock
+  (device_id, from_seq, from_raw, shift_s, utc_offset_min, measured_at, was_reset)
+  VALUES (%s, %s, %s, %s, %s, %s, %s)"""
+FREEZE = """INSERT INTO gateway.device_clock_frozen (device_id, seq, raw, shift_s, utc_offset_min)
+  SELECT %b, * FROM unnest(%b::int8[], %b::timestamp[], %b::int4[], %b::int2[]) ON CONFLICT DO NOTHING"""
 CLOCK_USED = """INSERT INTO gateway.device_clock_used AS u (device_id, last_seq, last_raw) VALUES (%s, %s, %s)
   ON CONFLICT (device_id) DO UPDATE SET last_seq = greatest(u.last_seq, excluded.last_seq),
     last_raw = greatest(u.last_raw, excluded.last_raw)"""
@@ -161,6 +164,9 @@ def save_clocks(connection: Connection[Row], clocks: Clocks, skews: Mapping[UUID
     for device, clock in sorted(clocks.items()):
         for segment in clock.added:
             connection.execute(NEW_SEGMENT, (device, *segment))
+        if clock.placed:
+            records = sorted((*record, *place) for record, place in clock.placed.items())
+            connection.execute(FREEZE, (device, *(list(column) for column in zip(*records, strict=True))))
         if clock.used:
             connection.execute(CLOCK_USED, (device, clock.last_seq, clock.last_raw))
     for device, skew in sorted(skews.items()):

@@ -31,10 +31,13 @@ SERIES = "SELECT id FROM gateway.series WHERE space_id = %s AND metric = %s AND 
 NEW_SERIES = """INSERT INTO gateway.series (space_id, metric, device_id) VALUES (%s, %s, %s)
   ON CONFLICT (space_id, metric, device_id, source_id) DO NOTHING"""
 
-CLOCKS = """SELECT d.id AS device_id, c.from_seq, c.from_raw, c.shift_s, c.utc_offset_min, c.measured_at, u.last_seq,
-  u.last_raw
+CLOCKS = """SELECT d.id AS device_id, c.from_seq, c.from_raw, c.shift_s, c.utc_offset_min, c.measured_at, c.was_reset,
+  u.last_seq, u.last_raw
   FROM unnest(%b::uuid[]) AS d (id) LEFT JOIN gateway.device_clock c ON c.device_id = d.id
   LEFT JOIN gateway.device_clock_used u ON u.device_id = d.id ORDER BY d.id, c.id"""
+
+FROZEN = """SELECT f.device_id, f.seq, f.raw, f.shift_s, f.utc_offset_min FROM gateway.device_clock_frozen f
+  WHERE f.device_id = ANY(%b::uuid[])"""
 
 FOREVER = 2**62  # microseconds: an open end
 REMEMBERED_SERIES = 200_000  # about 40 MB; a series never changes its id, so what is remembered stays true
@@ -135,8 +138,13 @@ class Registry:
             )
             if row.shift_s is not None:
                 clock.segments.append(
-                    Segment(row.from_seq, row.from_raw, row.shift_s, row.utc_offset_min, row.measured_at)
-                )
+                    Segment(
+                        row.from_seq, row.from_raw, row.shift_s, row.utc_offset_min, row.measured_at, row.was_reset
+                    )
+                )  # fmt: skip
+        if reset := [device for device, clock in clocks.items() if any(s.was_reset for s in clock.segments)]:
+            for row in self._connection.execute(FROZEN, (reset,)):
+                clocks[row.device_id].frozen[row.seq, row.raw] = (row.shift_s, row.utc_offset_min)
         return clocks
 
 

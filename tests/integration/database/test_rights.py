@@ -24,6 +24,7 @@ EXEMPT = {
     "gateway.ingest_session": "of the broker; names slots only",
     "gateway.device_clock": "only ingestion has a right to it",
     "gateway.device_clock_used": "only ingestion has a right to it",
+    "gateway.device_clock_frozen": "only ingestion has a right to it",
     "gateway.reading_inbox": "belongs to no space; only ingestion has a right to it",
     "gateway.quarantine": "belongs to no space; only ingestion has a right to it",
     "catalogue.vendor": "of the catalogue, concerns no patient",

@@ -123,6 +123,26 @@ def test_a_device_that_numbers_anew_after_a_reset_uses_its_present_clock() -> No
     assert read(clock, 500, "2026-11-01T13:00") == old
 
 
+def test_a_change_of_battery_begins_both_clock_and_numbers_anew_and_moves_no_old_record() -> None:
+    clock = DeviceClock()
+    clock.measured(wall("2026-10-01T12:00"), wall("2026-10-01T12:00+02:00"))
+    old = [read(clock, seq, f"2026-10-0{seq}T07:00") for seq in (1, 2, 3)]
+    for day in (10, 20):  # the battery is changed, and later once more: each time it is 1 January 2020 again
+        clock.measured(wall("2020-01-01T09:00"), wall(f"2026-11-{day}T12:00+01:00"))
+        assert read(clock, 1, f"2020-01-01T08:{day}") == f"2026-11-{day}T10:{day}"
+    assert [read(clock, seq, f"2026-10-0{seq}T07:00") for seq in (1, 2, 3)] == old
+    assert read(clock, 1, "2020-01-01T08:10") == "2026-11-10T10:10"
+
+
+def test_a_journey_is_no_change_of_battery() -> None:
+    clock = DeviceClock()
+    clock.measured(wall("2026-11-20T12:00"), wall("2026-11-20T12:00+01:00"))
+    read(clock, 9, "2026-11-20T11:55")
+    clock.measured(wall("2026-11-20T06:30"), wall("2026-11-20T06:30-05:00"))
+    assert not clock.segments[-1].was_reset
+    assert read(clock, 8, "2026-11-20T06:00") == "2026-11-20T05:00"  # came late, by the clock as it was
+
+
 def test_what_was_rejected_does_not_freeze_the_clock() -> None:
     clock = DeviceClock()
     clock.measured(wall("2026-11-20T12:00"), wall("2026-11-20T12:00+01:00"))
