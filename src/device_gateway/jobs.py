@@ -85,7 +85,8 @@ async def _work(settings: Settings, pool: AsyncPool) -> int:
             if error is None:
                 await connection.execute(DONE, (job.id,))
             else:
-                log.warning("job failed", job=job.id, kind=job.kind, attempt=job.attempts + 1, error=error)
+                cause, _, _ = error.partition(":")  # the rest may quote what it was about: that stays in the row
+                log.warning("job failed", job=job.id, kind=job.kind, attempt=job.attempts + 1, error=cause)
                 await connection.execute(FAILED, (error, job.id))
         return len(jobs)
 

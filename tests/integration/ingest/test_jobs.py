@@ -1,0 +1,110 @@
+"""`device-gateway jobs`: each job is done, by whichever process comes to it, whatever becomes of the others."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from fault_world import wait_until
+from home_world import Program
+from ingest_world import World
+from psycopg.types.json import Jsonb
+
+from device_gateway.database.embedded import EmbeddedPostgres
+
+StartJobs = Callable[..., Program]
+
+
+@pytest.fixture
+def start(postgres: EmbeddedPostgres, world: World, tmp_path: Path) -> Iterator[StartJobs]:
+    started: list[Program] = []
+    database = world.owner_url.rpartition("/")[2]
+
+    def start(**settings: str) -> Program:
+        settings = {
+            "database_url": postgres.url("gateway_app", database), "database_ingest_url": world.ingest_url, **settings
+        }  # fmt: skip
+        file = tmp_path / f"{len(started)}.toml"
+        file.write_text("\n".join(f'{name} = "{value}"' for name, value in settings.items()))
+        program = Program(tmp_path / f"{len(started)}.log", "ready jobs", "jobs", "--config", str(file))
+        started.append(program)
+        program.wait_ready()
+        return program
+
+    yield start
+    for program in started:
+        program.stop()
+    world.rows("DELETE FROM gateway.job")
+
+
+def cause(world: World, kind: str = "broker:disconnect", **payload: str) -> int:
+    query = "INSERT INTO gateway.job (kind, payload) VALUES (%s, %s) RETURNING id"
+    return int(world.one(query, kind, Jsonb(payload or {"device_id": str(uuid4())})))
+
+
+def done(world: World) -> list[int]:
+    return [row.id for row in world.rows("SELECT id FROM gateway.job WHERE done_at IS NOT NULL ORDER BY id")]
+
+
+def test_a_job_is_done_as_soon_as_it_is_there(world: World, start: StartJobs) -> None:
+    start()
+    time.sleep(0.5)
+    job = cause(world)
+    wait_until(lambda: done(world) == [job], 3, "the job")
+
+
+def test_a_job_that_fails_waits_and_keeps_no_other_from_being_done(world: World, start: StartJobs) -> None:
+    unknown, broken, good = cause(world, "no:such"), cause(world, device_id="not an id"), cause(world)
+    start()
+    wait_until(lambda: done(world) == [good])
+    rows = {row.id: row for row in world.rows("SELECT * FROM gateway.job WHERE done_at IS NULL")}
+    assert rows[unknown].last_error == "no handler of this kind in this version"
+    assert rows[broken].last_error.startswith("ValueError")
+    assert all(row.attempts >= 1 for row in rows.values())
+    assert world.one("SELECT bool_and(run_after > now()) FROM gateway.job WHERE done_at IS NULL")
+
+
+def test_processes_share_the_jobs(world: World, start: StartJobs) -> None:
+    for _ in range(2):
+        start()
+    jobs = [cause(world) for _ in range(60)]
+    wait_until(lambda: done(world) == jobs)
+    assert world.one("SELECT sum(attempts) FROM gateway.job") == 0
+
+
+def test_a_job_in_the_hands_of_a_process_that_is_killed_is_done_by_another(
+    world: World, start: StartJobs, tmp_path: Path
+) -> None:
+    secrets = tmp_path / "secrets.json"
+    secrets.write_text('{"ingest": "", "callout": "", "system": "x", "issuer_seed": "", "issuer": ""}')
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # a broker that never answers: the job takes long
+        first = start(nats_url=f"nats://127.0.0.1:{silent.getsockname()[1]}", nats_secrets=str(secrets))
+        job = cause(world)
+        silent.settimeout(10)
+        connection, _ = silent.accept()
+        first.kill()
+        connection.close()
+    assert done(world) == []
+    start()
+    wait_until(lambda: done(world) == [job])
+
+
+def test_it_outlives_a_restart_of_the_database(world: World, start: StartJobs) -> None:
+    start()
+    world.rows(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND pid <> pg_backend_pid()"
+    )
+    job = cause(world)
+    wait_until(lambda: done(world) == [job])
+
+
+def test_its_log_names_an_error_and_does_not_quote_it(world: World, start: StartJobs, tmp_path: Path) -> None:
+    broken = cause(world, device_id="98.7654")
+    start()
+    wait_until(lambda: world.one("SELECT attempts FROM gateway.job WHERE id = %s", broken) > 0)
+    log = (tmp_path / "0.log").read_text()
+    assert "ValueError" in log
+    assert "98.7654" not in log
