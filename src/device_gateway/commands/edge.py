@@ -90,3 +90,21 @@ def pair(
     console.print(f"{found.name or found.address} is {answer['device_id']}.", highlight=False)
     if found.battery_percent is not None and found.battery_percent < LOW_BATTERY_PERCENT:
         errors.print(f"Its battery is at {found.battery_percent} %.")
+
+
+@app.command()
+def allow(
+    device: Annotated[str, typer.Argument(help="Id of a device that this edge reads.")],
+    data_dir: EdgeDir = HERE,
+    set_clock: Annotated[bool, typer.Option(help="Set its clock right when it is wrong.")] = False,
+    delete_sent: Annotated[
+        bool, typer.Option(help="Delete records on the device once the gateway has stored all of them.")
+    ] = False,
+) -> None:
+    """Say what the edge may change on a device. What is not named is not allowed; at first nothing is."""
+    with opened(data_dir) as state:
+        state.allow(device, sets_clock=set_clock, deletes_sent=delete_sent)
+    allowed = [
+        text for text, wanted in (("set its clock", set_clock), ("delete what is stored", delete_sent)) if wanted
+    ]
+    console.print(f"The edge may {' and '.join(allowed) or 'change nothing on it'}.", highlight=False)

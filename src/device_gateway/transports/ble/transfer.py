@@ -87,7 +87,9 @@ class Transfer:
 
     @property
     def records(self) -> int:
-        """How many different records have come."""
+        """How many different records have come. Of a session's also those that were refused amid a packet."""
+        if self._session is not None:
+            return max(self._progress.records, self.readings + self.rejected)
         return self._progress.records
 
     def holes(self) -> list[tuple[int, int]]:
@@ -145,6 +147,8 @@ class Transfer:
             else:
                 self._readings.append(result)
                 self.readings += 1
+                if self._session is not None:  # several records to a packet, of which `record_of` names the first
+                    self._progress.note(result.seq)
 
     async def _give(self, position: int | None) -> None:
         if not self._readings and not self._refusals:
