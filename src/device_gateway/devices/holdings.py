@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 from device_gateway.database.pool import Row
 from device_gateway.database.scoping import space_scope
 from device_gateway.devices.claim_codes import device_name
+from device_gateway.devices.edge_commands import command_edge
 from device_gateway.devices.models import model_name
 from device_gateway.journal import Actor, Event, EventName, record
 
@@ -27,6 +28,9 @@ SYNCS = """SELECT a.hour, a.stored, a.duplicate, a.corrected, a.rejected, a.unas
   FROM gateway.device_activity a WHERE a.device_id = %s ORDER BY a.hour DESC LIMIT %s"""
 RENAME = "UPDATE gateway.device_holding SET name = %s WHERE device_id = %s AND upper_inf(during)"
 RELEASE = "SELECT gateway.device_release(%s)"
+EDGE_OF = """SELECT e.id FROM gateway.device d JOIN gateway.device e ON e.id = d.parent_id
+  JOIN gateway.device_holding h ON h.device_id = e.id AND upper_inf(h.during)
+  WHERE d.id = %s AND e.kind = 'edge'"""
 NAME = "SELECT name FROM gateway.device_holding WHERE device_id = %s AND upper_inf(during)"
 NEW_JOB = "INSERT INTO gateway.job (kind, payload) VALUES (%s, %s)"
 
@@ -98,12 +102,17 @@ async def rename(connection: AsyncConnection[Row], space: UUID, device: UUID, na
 
 
 async def release(connection: AsyncConnection[Row], space: UUID, device: UUID, actor: Actor) -> bool:
-    """End the holding: history stays, credentials end, the broker is told to disconnect it. Whether there was one."""
+    """End the holding: history stays, credentials end. Whether there was one.
+
+    The broker is told to disconnect the device, and an edge of the same space to read it no more.
+    """
     async with space_scope(connection, space):
         name = await holding_name(connection, device)
         row = await (await connection.execute(RELEASE, (device,))).fetchone()
         if row is None or not row[0]:
             return False
+        if edge := await (await connection.execute(EDGE_OF, (device,))).fetchone():
+            await command_edge(connection, space, edge.id, "forget", device=str(device))
         await connection.execute(NEW_JOB, (DISCONNECT, Jsonb({"device_id": str(device)})))
         event = Event(
             EventName.DEVICE_RELEASED, space, actor, resource=f"Device/{device}", details={"device": name or ""}

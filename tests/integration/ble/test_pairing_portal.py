@@ -18,6 +18,7 @@ from portal_world import Patient, Product, field, text_of
 from device_gateway import jobs
 from device_gateway.ingest.worker import Worker
 from device_gateway.settings import Settings
+from device_gateway.transports.edge import state as edge_state
 
 StartMeter = Callable[..., Meter]
 StartEdge = Callable[..., Program]
@@ -138,10 +139,20 @@ async def test_a_patient_pairs_a_meter_at_an_edge_and_sees_its_first_measurement
     devices = text_of((await browser.get("/devices")).text)
     assert "My meter" in devices
     assert "Online" in devices
+    [row] = house.product.owner("SELECT id FROM gateway.device WHERE hardware_id = %s", meter.address)
+    remove = f"/devices/{row.id}/remove"
+    token = field((await browser.get(remove)).text, "csrf_token")
+    assert (await browser.post(remove, data={"csrf_token": token})).status_code == 303
+    await until(lambda: meters_of(tmp_path) == 0)  # the edge reads it no more
     bodies = house.product.owner("SELECT body FROM gateway.edge_command")
-    assert [row.body for row in bodies] == [None] * 4  # no passkey stays anywhere
+    assert [row.body for row in bodies] == [None] * 5  # no passkey stays anywhere
     assert str(PASSKEY) not in str(house.product.owner("SELECT details FROM gateway.edge_event"))
     assert str(PASSKEY) not in str(house.product.owner("SELECT payload FROM gateway.job"))
+
+
+def meters_of(data_dir: Path) -> int:
+    with edge_state.opened(data_dir) as state:
+        return len(state.meters())
 
 
 async def test_a_meter_that_someone_else_holds_changes_hands_only_by_a_bond_made_now(
