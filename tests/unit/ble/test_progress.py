@@ -50,3 +50,28 @@ def test_no_record_that_is_not_kept_is_ever_passed_over(seqs: list[int], incompl
         position = progress.so_far(waiting)
         if position is not None:
             assert all(seq > position for seq in waiting | set(seqs[count:]))
+
+
+def test_numbers_that_roll_over_go_on() -> None:
+    progress = Progress(65533)
+    for seq in (65534, 65535, 0, 1):
+        progress.note(seq)
+    assert progress.so_far(()) == progress.complete() == 1
+    assert progress.holes() == []
+
+
+def test_holes_are_named_between_what_was_kept_and_what_came() -> None:
+    progress = Progress(10)
+    for seq in (13, 14, 20):
+        progress.note(seq)
+    assert progress.holes() == [(11, 12), (15, 19)]
+    progress.note(16)
+    assert progress.holes() == [(11, 12), (15, 15), (17, 19)]
+
+
+def test_with_live_values_among_the_old_ones_only_the_end_moves_the_position() -> None:
+    progress = Progress(10, steady=False)
+    progress.note(500)
+    assert progress.so_far(()) == 10
+    progress.note(11)
+    assert progress.complete() == 500
