@@ -1,6 +1,7 @@
 """`org.bluez.Device1`: a device that was heard, or that there is a bond with."""
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,7 +36,7 @@ class Device(ServiceInterface):
         self._stack = stack
         self._gatt = GattObjects(stack.bus, self)
         self._busy = asyncio.Lock()
-        self._pairing: tuple[str, asyncio.Task[None]] | None = None  # program, and what runs for it
+        self._attempted: tuple[str, asyncio.Task[None]] | None = None  # program, and what runs for it
         self._resolving: asyncio.Task[None] | None = None
         self._bonding: asyncio.Future[None] | None = None
         self._values: dict[str, Any] = {
@@ -74,8 +75,7 @@ class Device(ServiceInterface):
             raise refusal("InProgress", "In Progress")
         async with self._busy:
             if self.connection is None:
-                await self._open()
-                await self._encrypt()
+                await self._attempt(self._open_and_encrypt(), refusal("Failed", "br-connection-canceled"))
                 self._resolve()
 
     @dbus_method(name="Pair")
@@ -85,27 +85,19 @@ class Device(ServiceInterface):
         async with self._busy:
             if self._values["Paired"]:
                 raise refusal("AlreadyExists", "Already Exists")
-            task = asyncio.ensure_future(self._open_and_bond())
-            self._pairing = (SENDER.get(), task)
-            try:
-                await task
-            except asyncio.CancelledError:
-                await self.close()
-                raise refusal("AuthenticationCanceled", "Authentication Canceled") from None
-            finally:
-                self._pairing = None
+            await self._attempt(self._open_and_bond(), refusal("AuthenticationCanceled", "Authentication Canceled"))
             self._resolve()
 
     @dbus_method(name="CancelPairing")
     def cancel_pairing(self) -> None:
-        if self._pairing is None:
+        if self._attempted is None:
             raise refusal("DoesNotExist", "Does Not Exist")
-        self._pairing[1].cancel()
+        self._attempted[1].cancel()
 
     @dbus_method(name="Disconnect")
     async def disconnect(self) -> None:
-        if self._pairing is not None:
-            self._pairing[1].cancel()
+        if self._attempted is not None:
+            self._attempted[1].cancel()
         if self.connection is None:
             raise refusal("NotConnected", "Not Connected")
         await self.close()
@@ -116,9 +108,9 @@ class Device(ServiceInterface):
             await self.connection.disconnect()
 
     def forget(self, program: str) -> None:
-        """The program has left the bus: nobody waits for its bond."""
-        if self._pairing is not None and self._pairing[0] == program:
-            self._pairing[1].cancel()
+        """The program has left the bus: nobody waits for its connection or its bond."""
+        if self._attempted is not None and self._attempted[0] == program:
+            self._attempted[1].cancel()
 
     def withdraw(self) -> None:
         """Takes the objects of the device off the bus."""
@@ -138,6 +130,22 @@ class Device(ServiceInterface):
                 raise refusal("AuthenticationCanceled", "Authentication Canceled") from error
             raise refusal("AuthenticationFailed", "Authentication Failed") from error
         self.change(Paired=True, Bonded=True)
+
+    async def _attempt(self, work: Coroutine[Any, Any, None], cancelled: DBusError) -> None:
+        """What a program waits for. `Disconnect` ends it, and the program's leaving."""
+        task = asyncio.create_task(work)
+        self._attempted = (SENDER.get(), task)
+        try:
+            await task
+        except asyncio.CancelledError:
+            await self.close()
+            raise cancelled from None
+        finally:
+            self._attempted = None
+
+    async def _open_and_encrypt(self) -> None:
+        await self._open()
+        await self._encrypt()
 
     async def _open_and_bond(self) -> None:
         if self.connection is None:
@@ -182,7 +190,7 @@ class Device(ServiceInterface):
 
     def _bond_is_asked_for(self, _requirements: int) -> None:
         """By the device. While we bond anyway it says nothing new."""
-        if self._pairing is None and not self._values["Paired"]:
+        if self._attempted is None and not self._values["Paired"]:
             self._bonding = asyncio.ensure_future(self._bond_as_asked())
 
     async def _bond_as_asked(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from bumble.core import UUID, AdvertisingData
 from bumble.device import Advertisement, Connection, DeviceConfiguration
 from bumble.device import Device as BluetoothHost
-from bumble.hci import Address
+from bumble.hci import Address, HCI_LE_Create_Connection_Cancel_Command
 from bumble.pairing import PairingConfig
 from bumble.transport.common import Transport
 from dbus_fast import Message, MessageType
@@ -78,7 +78,11 @@ class Stack:
 
     async def connect(self, address: Address, timeout_s: float) -> Connection:
         async with self._connecting:
-            return await self.device.connect(address, timeout=timeout_s)
+            try:
+                return await self.device.connect(address, timeout=timeout_s)
+            except asyncio.CancelledError:  # Bumble leaves the controller connecting
+                await self.device.send_sync_command(HCI_LE_Create_Connection_Cancel_Command())
+                raise
 
     async def remove(self, path: str) -> None:
         """Forgets a device and its bond."""
