@@ -26,7 +26,7 @@ from device_simulators.apps.app_descriptions import DESCRIPTIONS
 from device_simulators.demo import people, report
 from device_simulators.demo.catalogue import publish_apps
 from device_simulators.demo.pairing import FREE_CODE_MINUTES, Pairing, claim_code
-from device_simulators.demo.parts import Parts
+from device_simulators.demo.parts import CUFF_ADDRESS, METER_ADDRESS, METER_PASSKEY, Parts
 from device_simulators.demo.supervision import Child, Supervisor
 
 DEMO_FILE = "demo.json"
@@ -103,7 +103,8 @@ class Demo:
             self._broker.start()
         self._write_runtime()
         parts = self._parts
-        servers = [parts.serve(HOST, self._port), parts.ingest(), parts.radio(), parts.meter(), parts.jobs()]
+        devices_on_air = [parts.radio(), parts.meter(), parts.cuff()]
+        servers = [parts.serve(HOST, self._port), parts.ingest(), *devices_on_air, parts.jobs()]
         for child in servers:
             self._supervisor.start(child)
         known = people.load(self._data_dir)
@@ -115,7 +116,7 @@ class Demo:
         ]
         for child in samples:
             self._supervisor.start(child)
-        self._await("HTTP, ingestion, jobs, virtual radio, glucose meter", servers)
+        self._await("HTTP, ingestion, jobs, virtual radio, glucose meter, blood pressure cuff", servers)
         devices = known["devices"] if known else self._devices(crowd)
         codes = self._codes(crowd, known["claim_codes"] if known else [])
         people.save(self._data_dir, list(crowd.values()), devices, apps, codes)
@@ -165,7 +166,13 @@ class Demo:
         # A broker knows one session per device: who tries the credentials of a simulated one would fight for it.
         devices = [await alice.stand_alone("dg-scale", "Travel scale")]
         devices += [await alice.stand_alone("dg-scale", "Bathroom scale") | {"in_use": True}]
-        devices += await alice.edge_with_meter(self._data_dir, self._radio, self._broker.runtime()["mqtt_public_url"])
+        edge = await alice.edge(self._data_dir, self._broker.runtime()["mqtt_public_url"])
+        here = self._data_dir, self._radio, edge
+        devices += [
+            edge,
+            await alice.beside_edge(*here, "Glucose meter", METER_ADDRESS, METER_PASSKEY),
+            await alice.beside_edge(*here, "Blood pressure cuff", CUFF_ADDRESS),
+        ]
         hub = await bruno.stand_alone("theengs-hub", "OpenMQTTGateway")
         devices += [hub, await bruno.carried("xiaomi-mi-scale", "Mi Scale", XIAOMI_ADDRESS, hub)]
         return devices

@@ -13,7 +13,6 @@ from device_gateway.devices.claim_client import claim_device
 from device_gateway.devices.claim_codes import make_claim_code
 from device_gateway.transports.edge.pair import pair_meter
 from device_gateway.transports.edge.state import add_meter, configure
-from device_simulators.demo.parts import METER_ADDRESS, METER_PASSKEY
 from device_simulators.demo.people import DemoPerson, as_account, since_long
 
 FREE_CODE_MINUTES = 7 * 24 * 60  # a tester's codes live a week; a patient's, a quarter of an hour
@@ -64,17 +63,22 @@ class Pairing:
             "hardware_id": hardware_id,
         }
 
-    async def edge_with_meter(self, data_dir: Path, radio: str, mqtt_url: str) -> list[dict[str, Any]]:
-        """The edge and, bonded over the radio, the meter that it reads."""
+    async def edge(self, data_dir: Path, mqtt_url: str) -> dict[str, Any]:
+        """The home hub, configured in `data_dir`."""
         edge = await self.stand_alone("edge", "Home hub")
         configure(data_dir, edge_id=edge["id"], mqtt_url=mqtt_url, password=edge["mqtt_password"])
-        paired = await pair_meter(data_dir, radio, address=METER_ADDRESS, passkey=METER_PASSKEY)
-        meter = await self.carried("ble-glucose", "Glucose meter", paired.address, edge)
-        add_meter(
-            data_dir, device_id=meter["id"], address=paired.address, adapter=paired.adapter, passkey=METER_PASSKEY
-        )
-        del meter["hardware_id"]
-        return [edge | {"in_use": True}, meter | {"ble_address": paired.address, "passkey": f"{METER_PASSKEY:06d}"}]
+        return edge | {"in_use": True}
+
+    async def beside_edge(  # noqa: PLR0917  # the order in which one says it
+        self, data_dir: Path, radio: str, edge: dict[str, Any], name: str, address: str, passkey: int | None = None
+    ) -> dict[str, Any]:
+        """A Bluetooth device that the edge reads: found on the radio, bonded with, claimed."""
+        paired = await pair_meter(data_dir, radio, address=address, passkey=passkey)
+        device = await self.carried(paired.adapter, name, paired.address, edge)
+        add_meter(data_dir, device_id=device["id"], address=paired.address, adapter=paired.adapter, passkey=passkey)
+        del device["hardware_id"]
+        shown = {} if passkey is None else {"passkey": f"{passkey:06d}"}
+        return device | {"ble_address": paired.address} | shown
 
     async def _code(self, name: str) -> str:
         return await claim_code(self._database_url, self._person, name, since_long(), 5)

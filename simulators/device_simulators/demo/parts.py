@@ -11,6 +11,9 @@ METER_ADDRESS = "C0:FF:EE:00:00:01"
 METER_PASSKEY = 314_159
 METER_RECORDS = 200  # a few weeks of a person who measures several times a day
 METER_INTERVAL_S = 60  # a new record every minute: a tester sees something arrive
+CUFF_ADDRESS = "C0:FF:EE:00:00:03"
+CUFF_RECORDS = 20
+CUFF_INTERVAL_S = 300
 SCALE_INTERVAL_S = 45
 SCALE_HISTORY_DAYS = 60
 ZONE = "Europe/Paris"  # where the demo's patients live: their devices and their hub show its time
@@ -51,6 +54,13 @@ class Parts:
             "--name", "Demo meter", "--state", str(self._data_dir / "meter.json"),
         ]  # fmt: skip
         return self._gateway("ble-glucose", command, ready="meter ready")
+
+    def cuff(self) -> Child:
+        command = [
+            "simulate", "ble-cuff", "--radio", self._radio, "--address", CUFF_ADDRESS, "--records", str(CUFF_RECORDS),
+            "--interval", str(CUFF_INTERVAL_S), "--name", "Demo cuff", "--state", str(self._data_dir / "cuff.json"),
+        ]  # fmt: skip
+        return self._gateway("ble-cuff", command, ready="cuff ready")
 
     def scale(self, mqtt_url: str, device_id: str, password: str, topic: str) -> Child:
         command = [
