@@ -29,6 +29,10 @@ class World:
     ingest_url: str
     connections: list[psycopg.Connection[Row]] = field(default_factory=list)
 
+    @property
+    def database(self) -> str:
+        return self.owner_url.rpartition("/")[2]
+
     def rows(self, query: str, *parameters: object) -> list[Any]:
         """What the owner of the database sees, whom row-level security does not bind."""
         with psycopg.connect(self.owner_url, autocommit=True, row_factory=namedtuple_row) as connection:

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from ingest_world import World, message, weight, world_of
+from ingest_world import World, fresh_world, message, weight
 from psycopg import sql
 
 from device_gateway.database.capabilities import capabilities
+from device_gateway.database.embedded import EmbeddedPostgres
 from device_gateway.database.pool import AsyncPool
 from device_gateway.database.scoping import space_scope
 
@@ -73,10 +74,20 @@ TABLES = """SELECT n.nspname || '.' || c.relname AS name, c.relrowsecurity AS se
   WHERE n.nspname IN ('gateway', 'catalogue') AND c.relkind IN ('r', 'p') AND NOT c.relispartition"""
 
 
-@pytest.fixture
-def world(owner_url: str, ingest_url: str) -> Iterator[World]:
-    with world_of(owner_url, ingest_url) as world:
+@pytest.fixture(scope="module")
+def world(postgres: EmbeddedPostgres) -> Iterator[World]:
+    with fresh_world(postgres) as world:
         yield world
+
+
+@pytest.fixture(scope="module")
+def app_url(postgres: EmbeddedPostgres, world: World) -> str:
+    return postgres.url("gateway_app", world.database)
+
+
+@pytest.fixture(scope="module")
+def ingest_url(world: World) -> str:
+    return world.ingest_url
 
 
 def refused(url: str, role: str, statement: str) -> bool:

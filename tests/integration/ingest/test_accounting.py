@@ -18,7 +18,7 @@ from device_gateway.ingest.batch import BatchWriter
 from device_gateway.ingest.dialects import dialects
 from device_gateway.readings.model import Decoded, Rejected
 
-FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 AT = "2026-03-01T07:31:05+01:00"
 LONG = "".join(random.Random(1).choices(string.ascii_letters + string.digits, k=60_000))  # does not compress
 
@@ -139,7 +139,7 @@ def as_json(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
-@settings(FEW, max_examples=150)
+@settings(FEW, max_examples=80)
 @given(
     readings=st.lists(READINGS, max_size=4),
     clocks=st.lists(CLOCKS, max_size=2),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import psycopg
 import pytest
 from fault_world import wait_until
 from home_world import Program
@@ -20,12 +21,12 @@ StartJobs = Callable[..., Program]
 @pytest.fixture
 def start(postgres: EmbeddedPostgres, world: World, tmp_path: Path) -> Iterator[StartJobs]:
     started: list[Program] = []
-    database = world.owner_url.rpartition("/")[2]
 
     def start(**settings: str) -> Program:
-        settings = {
-            "database_url": postgres.url("gateway_app", database), "database_ingest_url": world.ingest_url, **settings
-        }  # fmt: skip
+        settings |= {
+            "database_url": postgres.url("gateway_app", world.database),
+            "database_ingest_url": world.ingest_url,
+        }
         file = tmp_path / f"{len(started)}.toml"
         file.write_text("\n".join(f'{name} = "{value}"' for name, value in settings.items()))
         program = Program(tmp_path / f"{len(started)}.log", "ready jobs", "jobs", "--config", str(file))
@@ -91,12 +92,14 @@ def test_a_job_in_the_hands_of_a_process_that_is_killed_is_done_by_another(
     wait_until(lambda: done(world) == [job])
 
 
-def test_it_outlives_a_restart_of_the_database(world: World, start: StartJobs) -> None:
+def test_it_outlives_the_loss_of_every_connection(world: World, start: StartJobs, postgres: EmbeddedPostgres) -> None:
     start()
-    world.rows(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-        " AND pid <> pg_backend_pid()"
-    )
+    with psycopg.connect(postgres.url("postgres", world.database), autocommit=True) as connection:
+        ended = connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'gateway_app'"
+            " AND datname = current_database()"
+        ).fetchall()
+    assert len(ended) >= 2
     job = cause(world)
     wait_until(lambda: done(world) == [job])
 

@@ -7,8 +7,9 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from ingest_world import World, message, weight, world_of
+from ingest_world import World, fresh_world, message, weight
 
+from device_gateway.database.embedded import EmbeddedPostgres
 from device_gateway.database.pool import AsyncPool
 from device_gateway.database.scoping import space_scope
 from device_gateway.journal import Actor, Event, EventName, record
@@ -18,10 +19,22 @@ AT = "2026-03-01T07:31:05+01:00"
 SYSTEM = Actor("system")
 
 
-@pytest.fixture
-def world(owner_url: str, ingest_url: str) -> Iterator[World]:
-    with world_of(owner_url, ingest_url) as world:
+@pytest.fixture(scope="module")
+def store(postgres: EmbeddedPostgres) -> Iterator[World]:
+    with fresh_world(postgres) as world:
         yield world
+
+
+@pytest.fixture
+def world(store: World) -> World:
+    """With no journal yet: who tampers with one does not ask whose it is."""
+    store.rows("TRUNCATE gateway.journal, gateway.journal_head, gateway.device_activity")
+    return store
+
+
+@pytest.fixture
+def app_url(postgres: EmbeddedPostgres, store: World) -> str:
+    return postgres.url("gateway_app", store.database)
 
 
 async def checked(pool: AsyncPool, space: UUID) -> Intact | Broken:
