@@ -4,6 +4,8 @@ The gateway's own adapter is asked before the edge's verdict is taken: the edge 
 and a replay after an adapter was mended takes this same way.
 """
 
+from datetime import datetime
+
 import msgspec
 
 from device_gateway.ingest.dialects import adapters
@@ -23,6 +25,7 @@ class EdgeReport(msgspec.Struct):
     hex: str
     pointer: str
     reason: str
+    received_at: datetime | None = None  # aware: the time of a measurement whose packet has none
 
 
 class Envelope(msgspec.Struct):
@@ -37,7 +40,7 @@ def decode_report(payload: bytes) -> Decoded | Rejected:
         report = msgspec.json.decode(payload, type=EdgeReport)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Rejected("", "not a report of an edge")
-    if any("\0" in text for text in msgspec.structs.astuple(report)):
+    if any("\0" in text for text in msgspec.structs.astuple(report) if isinstance(text, str)):
         return Rejected("", "not a report of an edge: text with the character NUL cannot be kept")
     try:
         packets = list(zip(report.characteristic.split(" "), map(bytes.fromhex, report.hex.split(" ")), strict=True))
@@ -47,7 +50,8 @@ def decode_report(payload: bytes) -> Decoded | Rejected:
     if adapter is None:
         return Rejected(report.pointer, report.reason)
     decoder = adapter.decoder()
-    found = [item for characteristic, data in packets for item in decoder.feed(characteristic, data)]
+    received_at = report.received_at if report.received_at and report.received_at.tzinfo else None
+    found = [item for characteristic, data in packets for item in decoder.feed(characteristic, data, received_at)]
     found += decoder.finish()
     if refused := next((item for item in found if isinstance(item, Rejected)), None):
         return refused

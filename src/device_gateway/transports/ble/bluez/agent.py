@@ -1,7 +1,7 @@
 """Our own `org.bluez.Agent1`: what BlueZ asks while it bonds, passed on to the person at the device.
 
 bleak has no part in this. Without an agent BlueZ refuses every device that wants more than a press of a button.
-Methods, their arguments and the errors that they may answer: BlueZ, doc/org.bluez.Agent.rst.
+Methods, arguments and errors are those of BlueZ's agent interface.
 """
 
 import asyncio

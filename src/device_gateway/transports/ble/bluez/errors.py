@@ -1,6 +1,6 @@
 """What BlueZ means by its errors, in our words.
 
-Names: BlueZ, doc/org.bluez.Device.rst and doc/org.bluez.Adapter.rst; texts: src/error.h and src/device.c of BlueZ 5.66.
+Names and texts as BlueZ 5.66 is known to give them; docs/bluetooth-hosts.md says which were seen on a real one.
 """
 
 from typing import Final
