@@ -38,4 +38,4 @@ class Attention:
         pause_s = min(interval_s * 2 ** min(self.failures - 1, DOUBLINGS), LONGEST_PAUSE_S)
         if hopeless:
             pause_s = LONGEST_PAUSE_S
-        self.not_before = now + pause_s * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  spread, not secrecy
+        self.not_before = now + pause_s * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  # nosec B311  # spread, not secrecy
