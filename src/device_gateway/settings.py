@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     nats_url: str = Field("", description="nats://127.0.0.1:4222 of the embedded broker; empty for any other broker.")
     nats_secrets: Path | None = Field(None, description="File with the passwords and the account key of that broker.")
     ingest_slots: int = Field(1, description="Sessions that share the load: 1, 2, 4, 8, 16 … 256.")
-    ingest_batch_rows: int = Field(500, ge=1, le=20_000, description="Readings that are committed together, at most.")
+    ingest_batch_rows: int = Field(500, ge=1, le=20_000, description="Messages that are committed together, at most.")
     ingest_batch_ms: int = Field(5, ge=0, le=10_000, description="Milliseconds to wait for a batch to fill.")
     ingest_window: int = Field(1000, ge=1, le=60_000, description="Messages taken from the broker, not yet committed.")
     radio: str = Field("", description="unix:PATH or tcp:HOST:PORT of a virtual radio; empty for the host's Bluetooth.")

@@ -71,14 +71,14 @@ class Ingest:
     def kill(self) -> None:
         """kill -9"""
         self.process.kill()
-        self._end()
+        self.wait_end()
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self._end()
+        return self.wait_end()
 
-    def _end(self) -> int:
+    def wait_end(self) -> int:
         code = self.process.wait(30)
         self._reader.join(5)
         assert self.process.stdout is not None

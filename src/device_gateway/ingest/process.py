@@ -41,7 +41,10 @@ def run_ingest(settings: Settings, announce: Callable[[], None]) -> None:
             return
         threading.Thread(target=_answer_callouts, args=(settings, stop, announce), name="callout", daemon=True).start()
 
-    Worker(settings, stop, on_ready).run()
+    try:
+        Worker(settings, stop, on_ready).run()
+    finally:
+        stop.set()  # whatever ended the worker: no device is to be let in by a process that takes nothing from it
 
 
 def _answer_callouts(settings: Settings, stop: threading.Event, announce: Callable[[], None]) -> None:

@@ -16,8 +16,9 @@ import structlog
 from psycopg import Connection
 
 from device_gateway.database.pool import Row, connect
-from device_gateway.database.transient import is_transient
+from device_gateway.database.transient import is_transient, is_unfit
 from device_gateway.devices.topics import sent_filters
+from device_gateway.errors import GatewayError
 from device_gateway.ingest import quarantine, slots
 from device_gateway.ingest.batch import BatchWriter, Result
 from device_gateway.ingest.message import Message
@@ -34,6 +35,12 @@ REPORT_EVERY_S = 60.0  # one log line of counts
 DRAIN_S = 5.0  # time to write out acknowledgements when stopping
 
 log = structlog.get_logger(__name__)
+
+
+class DatabaseUnfit(GatewayError):
+    """The database lacks what ingestion needs."""
+
+    exit_code = 70  # EX_SOFTWARE of sysexits.h
 
 
 class Worker:
@@ -169,7 +176,7 @@ class Worker:
     def _commit(self, messages: Sequence[Message]) -> list[Result]:
         """Commit `messages` together; when something in them breaks the batch, halve it until the culprit is alone.
 
-        Raises psycopg.Error when it is worth another try.
+        Raises psycopg.Error when it is worth another try, and DatabaseUnfit when no message is to blame.
         """
         if self._connection is None or self._writer is None:
             raise psycopg.OperationalError
@@ -179,6 +186,9 @@ class Worker:
             if is_transient(error, self._connection):
                 raise
             problem = type(error).__name__  # the text of a database error may quote a value
+            unfit = is_unfit(error)
+        if unfit:
+            raise DatabaseUnfit(f"The database refuses what ingestion needs ({problem}): run device-gateway migrate.")
         if len(messages) > 1:
             half = len(messages) // 2
             return self._commit(messages[:half]) + self._commit(messages[half:])

@@ -112,6 +112,24 @@ def test_a_message_that_breaks_its_batch_is_isolated_and_the_others_are_stored(
     assert len(world.readings(space, "hba1c")) == 1
 
 
+def test_a_database_that_lacks_what_is_needed_ends_ingestion_and_no_message_is_blamed(
+    stack: Stack, sender: Sender, space: UUID
+) -> None:
+    quarantined = len(stack.world.quarantined())
+    stack.world.rows("REVOKE INSERT ON gateway.reading FROM gateway_ingest")
+    try:
+        names = [sender.send(reading(n)) for n in range(5)]
+        worker = stack.ingests.pop()
+        assert worker.wait_end() == 70
+    finally:
+        stack.world.rows("GRANT INSERT ON gateway.reading TO gateway_ingest")
+    assert worker.said("(InsufficientPrivilege)")
+    assert len(stack.world.quarantined()) == quarantined
+    stack.ingest().wait_ready()
+    sender.wait_for(names, UNACKNOWLEDGED_RETURN_S)
+    exactly_once(stack, space, 5)
+
+
 def test_a_topic_that_is_no_text_does_not_stop_ingestion(stack: Stack, sender: Sender, space: UUID) -> None:
     """Sent without a client library, for they do not let one."""
     password = new_password()

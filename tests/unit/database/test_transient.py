@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from device_gateway.database.transient import is_transient
+from device_gateway.database.transient import is_transient, is_unfit
 
 SOUND: Any = SimpleNamespace(closed=False, broken=False)  # all that is asked of a connection
 LOST: Any = SimpleNamespace(closed=True, broken=True)
@@ -52,3 +52,23 @@ def test_with_the_connection_lost_every_database_error_is_a_consequence() -> Non
     assert is_transient(psycopg.InterfaceError("the cursor is closed"), LOST)
     assert is_transient(errors.DataException(), LOST)
     assert not is_transient(KeyError(), LOST)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.UndefinedTable(),
+        errors.UndefinedColumn(),
+        errors.InsufficientPrivilege(),
+        errors.ReadOnlySqlTransaction(),
+    ],
+)
+def test_what_the_installation_lacks_is_no_messages_fault(error: Exception) -> None:
+    assert is_unfit(error)
+
+
+@pytest.mark.parametrize(
+    "error", [errors.CheckViolation(), errors.ProgramLimitExceeded(), psycopg.DataError(), KeyError()]
+)
+def test_what_a_message_causes_is_not_the_installations_fault(error: Exception) -> None:
+    assert not is_unfit(error)
