@@ -20,6 +20,7 @@ from bumble.controller import Controller
 from bumble.transport.common import StreamPacketSink, StreamPacketSource
 
 from device_simulators.radio.address import BadRadioAddress, TcpAddress, UnixAddress, parse_radio_address
+from device_simulators.radio.controller import AirController
 from device_simulators.radio.link import AirLink
 
 UNREAD_LIMIT = 8 * 1024 * 1024  # octets: a host that stopped reading is dropped before it fills our memory
@@ -51,7 +52,7 @@ class Port(StreamPacketSource):
         sink = BoundedSink(cast(asyncio.Transport, transport))  # a stream socket's transport, always
         # No public address: with one, Bumble hands out the public identity in pairing while connections use the random
         # static one, and the bond is never found again.
-        controller = Controller(
+        controller = AirController(
             f"controller-{self._number}",
             host_source=self,
             host_sink=sink,
