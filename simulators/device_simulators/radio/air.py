@@ -1,6 +1,6 @@
 """The air: a process that gives every connection on its socket a Bluetooth controller of its own, all on one link.
 
-``python -m device_simulators.radio.air unix:/tmp/air.sock`` prints ``radio ready ADDRESS`` and serves until it is
+``python -m device_simulators.radio.air unix:air.sock`` prints ``radio ready ADDRESS`` and serves until it is
 stopped. What speaks HCI can join: simulated meters, the gateway's virtual radio, a BlueZ host over a bridge.
 """
 
