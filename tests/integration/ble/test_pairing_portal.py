@@ -144,8 +144,8 @@ async def test_a_patient_pairs_a_meter_at_an_edge_and_sees_its_first_measurement
     token = field((await browser.get(remove)).text, "csrf_token")
     assert (await browser.post(remove, data={"csrf_token": token})).status_code == 303
     await until(lambda: meters_of(tmp_path) == 0)  # the edge reads it no more
-    bodies = house.product.owner("SELECT body FROM gateway.edge_command")
-    assert [row.body for row in bodies] == [None] * 5  # no passkey stays anywhere
+    bodies = "SELECT body FROM gateway.edge_command"
+    await until(lambda: [row.body for row in house.product.owner(bodies)] == [None] * 5)  # no passkey stays anywhere
     assert str(PASSKEY) not in str(house.product.owner("SELECT details FROM gateway.edge_event"))
     assert str(PASSKEY) not in str(house.product.owner("SELECT payload FROM gateway.job"))
 

@@ -100,7 +100,7 @@ def test_releasing_a_device_disconnects_it_at_once_and_for_good(
     started = time.monotonic()
     ended = asyncio.run(disconnect_device(settings, device.id))
     took = time.monotonic() - started
-    assert ended == 1
+    assert ended >= 1  # what tries again at once may be ended in the middle of its CONNECT, too
     assert scale.until(lambda: len(scale.codes) > 1), "paho did not try again"
     assert set(scale.codes[1:]) == {REFUSED}
     assert (bystander.disconnects, took < 6) == (0, True)
