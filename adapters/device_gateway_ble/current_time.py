@@ -8,12 +8,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from device_gateway_ble.octets import Octets, RefusedField, bit_names
-from device_gateway_ble.zones import utc_offset_min, zone_octets
+from device_gateway_ble.zones import utc_offset_min
 
 FRACTIONS: Final = 256  # of a second
 WEEKDAYS: Final = ("", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")  # 0: not known
 ADJUST_REASONS: Final = ("manual", "external-reference", "time-zone", "daylight-saving")
-_MANUAL: Final = 0x01
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +39,9 @@ def parse_current_time(data: bytes) -> DeviceTime:
     return DeviceTime(clock + timedelta(seconds=fraction / FRACTIONS), WEEKDAYS[weekday], reasons)
 
 
-def current_time_octets(clock: datetime) -> bytes:
-    """The value to write to Current Time (0x2A2B) so that the device shows `clock`, the wall clock of its place."""
-    return (
-        clock.year.to_bytes(2, "little")
-        + bytes([clock.month, clock.day, clock.hour, clock.minute, clock.second, clock.isoweekday()])
-        + bytes([clock.microsecond * FRACTIONS // 1_000_000, _MANUAL])
-    )
-
-
 def parse_local_time(data: bytes) -> int | None:
     """Local Time Information (0x2A0F): minutes ahead of UTC, None where it is not known. Raises RefusedField."""
     octets = Octets(data)
     offset_min = utc_offset_min(octets.signed(1, "/time-zone"), octets.unsigned(1, "/dst-offset"))
     octets.end()
     return offset_min
-
-
-def local_time_octets(offset_min: int) -> bytes:
-    """The value to write to Local Time Information (0x2A0F). Raises ValueError where it is no time zone."""
-    return zone_octets(offset_min)

@@ -216,10 +216,7 @@ class XiaomiScale:
 
     key: ClassVar[str] = "ble-xiaomi-scale"
     transport: ClassVar[str] = "ble"
-    models: ClassVar[tuple[Model, ...]] = (
-        Model("ble-xiaomi-mi-scale", "device", "Xiaomi Mi Scale, heard over Bluetooth"),
-        Model("ble-xiaomi-s400", "device", "Xiaomi Body Composition Scale S400 or Smart Scale S200"),
-    )
+    models: ClassVar[tuple[Model, ...]] = ()  # none to pair: an edge does not hand broadcasts over; `decode ble` does
     notifies: ClassVar[tuple[str, ...]] = ()
     metrics: ClassVar[tuple[str, ...]] = ("body-weight", "heart-rate")
 

@@ -46,7 +46,6 @@ MODEL_NAMES = (
     _("Bluetooth pulse oximeter"),
     _("Bluetooth scale"),
     _("Bluetooth thermometer"),
-    _("Xiaomi Mi Scale, heard over Bluetooth"),
     _("Continuous glucose monitor"),
     _("Pulse oximeter"),
     _("Thermometer"),

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device_gateway.readings.model import Reading
+from device_gateway.transports.ble.device_facts import current_time
 from device_gateway_ble.blood_pressure import BloodPressureCuff
 from device_gateway_ble.body_composition import BodyCompositionScale
 from device_gateway_ble.cgm import ContinuousGlucoseMonitor
 from device_gateway_ble.cgm_session import start_octets
-from device_gateway_ble.current_time import current_time_octets, parse_current_time
+from device_gateway_ble.current_time import parse_current_time
 from device_gateway_ble.heart_rate import HeartRateSensor
 from device_gateway_ble.pulse_oximeter import PulseOximeter
 from device_gateway_ble.thermometer import Thermometer
@@ -322,7 +323,7 @@ def test_cgm_records_are_read_back_with_the_time_of_their_session(
 @quick
 @given(st.datetimes(FIRST, LAST), st.integers(-48, 56), st.booleans())
 def test_what_is_written_to_set_a_clock_is_what_would_be_read(moment: datetime, zone: int, crc: bool) -> None:
-    shown = parse_current_time(current_time_octets(moment))
+    shown = parse_current_time(current_time(moment))
     assert timedelta(0) <= moment - shown.clock < timedelta(seconds=1 / 256)
     assert (
         shown.weekday
