@@ -94,12 +94,10 @@ def test_a_job_in_the_hands_of_a_process_that_is_killed_is_done_by_another(
 
 def test_it_outlives_the_loss_of_every_connection(world: World, start: StartJobs, postgres: EmbeddedPostgres) -> None:
     start()
+    theirs = "FROM pg_stat_activity WHERE usename = 'gateway_app' AND datname = current_database()"
     with psycopg.connect(postgres.url("postgres", world.database), autocommit=True) as connection:
-        ended = connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'gateway_app'"
-            " AND datname = current_database()"
-        ).fetchall()
-    assert len(ended) >= 2
+        wait_until(lambda: connection.execute(f"SELECT pid {theirs}").rowcount >= 2)  # the pool, and who listens
+        connection.execute(f"SELECT pg_terminate_backend(pid) {theirs}")
     job = cause(world)
     wait_until(lambda: done(world) == [job])
 
