@@ -122,12 +122,12 @@ def _short(uuid: str) -> str:
 def _line(results: Any) -> str:
     if isinstance(results, dict):
         return json.dumps(results, ensure_ascii=False)
-    shown = [_shown(result) for result in results]
+    shown = [result_as_json(result) for result in results]
     alone = len(shown) == 1 and isinstance(results[0], Rejected)
     return json.dumps(shown[0] if alone else shown, ensure_ascii=False)
 
 
-def _shown(result: Reading | Rejected) -> dict[str, Any]:
+def result_as_json(result: Reading | Rejected) -> dict[str, Any]:
     if isinstance(result, Rejected):
         return {"rejected": {"pointer": result.pointer, "reason": result.reason}}
     shown: dict[str, Any] = {"metric": result.metric, "value": result.value}

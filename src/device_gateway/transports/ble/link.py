@@ -1,7 +1,7 @@
 """A connection to one device: bonded, a time-out on every wait, all notifications in one queue, in their order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
@@ -45,14 +45,14 @@ _LOST = object()  # in the queue of notifications: none will follow
 class Link:
     """An open connection. Every method raises BluetoothError: LinkLost, NoAnswer or AccessRefused."""
 
-    def __init__(self, radio: Radio, device: BLEDevice) -> None:
+    def __init__(self, radio: Radio, device: BLEDevice, client: Callable[..., BleakClient] = BleakClient) -> None:
         self._radio = radio
         self._device = device
         self._radio_lost: asyncio.Future[None] | None = None
         self._lost = False
         self._subscribed: set[str] = set()
         self._notified: asyncio.Queue[tuple[str, bytes] | object] = asyncio.Queue()
-        self._client = BleakClient(
+        self._client = client(
             device,
             disconnected_callback=lambda _client: self._end(),
             pair=True,
@@ -176,17 +176,19 @@ class AttributeRefused(AccessRefused):
 
 
 @asynccontextmanager
-async def connected(radio: Radio, device: BLEDevice) -> AsyncIterator[Link]:
-    """Connects, bonds where there is no bond yet, and disconnects at the end.
+async def connected(
+    radio: Radio, device: BLEDevice, client: Callable[..., BleakClient] = BleakClient
+) -> AsyncIterator[Link]:
+    """Connects, bonds where there is no bond yet, and disconnects at the end. `client` makes bleak's client.
 
     Raises BondRefused, BondLost, DeviceNotHeard, LinkLost or NoAnswer.
     """
-    link = Link(radio, device)
+    link = Link(radio, device, client)
     try:
         try:
             await link.open()
         except DeviceNotHeard:  # BlueZ forgets a device without a bond half a minute after the scan
-            link = Link(radio, (await find(radio, device.address, RESCAN_S)).device)
+            link = Link(radio, (await find(radio, device.address, RESCAN_S)).device, client)
             await link.open()
         yield link
     finally:
