@@ -70,6 +70,10 @@ class Rejected(msgspec.Struct, frozen=True, tag="rejected", tag_field="outcome")
 Outcome = Stored | Duplicate | Corrected | Rejected
 STORED, DUPLICATE, CORRECTED = Stored(), Duplicate(), Corrected()
 
+# Context of a reading: where its effective time is from, when it is not the device's own.
+TIME_SOURCE = "effective-time"
+RECEIVED = "received"  # the moment at which its message came: there was no better one
+
 
 class ClockMeasurement(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a device's clock showed at a known instant.
@@ -88,21 +92,26 @@ class Decoded(msgspec.Struct, frozen=True):
     """What one payload contained, in the order of the payload.
 
     `readings[i]` keeps the index under which outcomes are reported. `message_id` is None where the sender waits for no
-    outcome.
+    outcome. `remember` is text by key that later messages of the same sender need to be understood; None forgets. It is
+    handed back to dialects that ask for it.
     """
 
     readings: list[Reading | Rejected]
     message_id: str | None = None
     clocks: tuple[ClockMeasurement, ...] = ()
     battery_percent: Mapping[str, int] = {}
+    remember: Mapping[str, str | None] = {}
 
 
 class Model(msgspec.Struct, frozen=True):
     """A kind of thing that an adapter supports and a patient can pair.
 
-    kind  "device" sends for itself (or through a hub or edge), "hub" carries devices of another product, "edge" is ours
+    kind   "device" sends for itself (or through a hub or edge), "hub" carries devices of another product, "edge" is ours
+    setup  of a hub: (setting as the product calls it, value). ``{base}`` in a value stands for the hub's base topic,
+           ``{host}``, ``{port}``, ``{tls}``, ``{id}`` and ``{password}`` for what it signs in with
     """
 
     key: str
     kind: Literal["device", "hub", "edge"]
     name: str
+    setup: tuple[tuple[str, str], ...] = ()

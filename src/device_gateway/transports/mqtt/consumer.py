@@ -155,7 +155,9 @@ class Consumer:
             if ticket in self._in_hand:
                 return  # sent again because it waits long; acknowledging the first one settles both
             self._in_hand.add(ticket)
-        handed = Message(_topic(message), bytes(message.payload), datetime.now(UTC), self._slot, ticket)
+        handed = Message(
+            _topic(message), bytes(message.payload), datetime.now(UTC), self._slot, ticket, message.dup, message.retain
+        )
         self._inlet.put(handed, lambda: not self._stopping)
 
     @staticmethod
