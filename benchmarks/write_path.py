@@ -26,7 +26,8 @@ from device_gateway.database.pool import connect
 from device_gateway.devices.topics import topic_of
 from device_gateway.ingest.batch import BatchWriter
 from device_gateway.ingest.message import Message
-from device_gateway.readings.put import COPY, COPY_TYPES, IDENTITY, ReadingRow, to_microseconds
+from device_gateway.readings.packed import ReadingRow
+from device_gateway.readings.put import COPY, COPY_TYPES, IDENTITY, to_microseconds
 
 DEVICES = 500
 PER_MESSAGE = 50  # readings in a message: an edge that sends what a sensor measured in some hours

@@ -1,42 +1,26 @@
-"""What a batch writes beside its readings, in the same transaction: inbox, clocks, activity, journal."""
+"""What a batch writes beside its readings, in the same transaction: clocks, activity, journal."""
 
 import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-import msgspec
 from psycopg import Connection
 
 from device_gateway.database.pool import Row
 from device_gateway.devices.clocks import DeviceClock
-from device_gateway.ingest.placing import Unassigned
 from device_gateway.ingest.registry import KnownDevice, Name
 from device_gateway.journal import Actor, Event, EventName, record_in_worker
-from device_gateway.readings.model import CORRECTED, DUPLICATE, STORED, Decoded, Outcome, Rejected
-from device_gateway.readings.put import IDENTITY, ReadingRow, from_microseconds
+from device_gateway.readings.model import STORED, Decoded, Duplicate, Outcome, Rejected, Stored
 
 if TYPE_CHECKING:  # the batch imports this module
     from device_gateway.ingest.batch import Delivery
 
 Clocks = dict[UUID, DeviceClock]
 
-INBOX = """
-INSERT INTO gateway.reading_inbox AS i
-  (device_id, metric, time, seq, version, value, value2, value3, decimals, offset_min, flags, context)
-SELECT x.device_id, x.metric, x.time, x.seq, coalesce(max(k.version), 0) + 1, x.value, x.value2, x.value3, x.decimals,
-  x.offset_min, x.flags, x.context
-FROM (VALUES (%s::uuid, %s::text, %s::timestamptz, %s::int8, %s::float8, %s::float8, %s::float8, %s::int2, %s::int2,
-    %s::int2, %s::jsonb))
-    AS x (device_id, metric, time, seq, value, value2, value3, decimals, offset_min, flags, context)
-  LEFT JOIN gateway.reading_inbox k USING (device_id, metric, time, seq)
-GROUP BY x.device_id, x.metric, x.time, x.seq, x.value, x.value2, x.value3, x.decimals, x.offset_min, x.flags, x.context
-HAVING NOT coalesce(bool_or((k.value, k.value2, k.value3, k.decimals, k.flags, k.context)
-  IS NOT DISTINCT FROM (x.value, x.value2, x.value3, x.decimals, x.flags, x.context)), false)
-RETURNING i.version"""
 NEW_SEGMENT = """INSERT INTO gateway.device_clock
   (device_id, from_seq, from_raw, shift_s, utc_offset_min, measured_at, was_reset)
   VALUES (%s, %s, %s, %s, %s, %s, %s)"""
@@ -90,21 +74,22 @@ class Activity:
         self._counts: dict[tuple[UUID, UUID], list[int]] = {}
 
     def count_rows(
-        self, rows: Sequence[ReadingRow], outcomes: Sequence[Outcome], owners: Mapping[int, tuple[UUID, UUID]]
+        self, series: Sequence[int], outcomes: Sequence[Outcome], owners: Mapping[int, tuple[UUID, UUID]]
     ) -> None:
+        """`series` and outcome of each row."""
         if outcomes.count(STORED) == len(outcomes):
-            for series, count in Counter(map(itemgetter(0), rows)).items():
-                self._add(owners[series], 0, count)
+            for one, count in Counter(series).items():
+                self._add(owners[one], 0, count)
             return
-        for row, outcome in zip(rows, outcomes, strict=True):
-            device, space = owners[row[0]]
-            if outcome is not DUPLICATE:
-                self._add((device, space), 0 if outcome is STORED else 2, 1)
+        for (one, outcome), count in Counter(zip(series, map(type, outcomes), strict=True)).items():
+            device, space = owners[one]
+            if outcome is not Duplicate:
+                self._add((device, space), 0 if outcome is Stored else 2, count)
             elif space == self._holders.get(device):
-                self._add((device, space), 1, 1)
+                self._add((device, space), 1, count)
 
     def count_others(self, deliveries: Iterable["Delivery"], devices: Mapping[Name, KnownDevice]) -> None:
-        """What was rejected, and what went to the inbox."""
+        """What was rejected, and what went to the inbox or was known there."""
         for delivery in deliveries:
             if delivery.topic is None or not isinstance(delivery.decoded, Decoded):
                 continue
@@ -113,7 +98,8 @@ class Activity:
                 name = None if isinstance(reading, Rejected) else reading.device
                 device = devices.get((delivery.topic.sender, name))
                 if device and device.holder:
-                    self._add((device.id, device.holder), 3 if isinstance(other, Rejected) else 4, 1)
+                    known = isinstance(delivery.outcomes[index], Duplicate)
+                    self._add((device.id, device.holder), 3 if isinstance(other, Rejected) else 1 if known else 4, 1)
 
     def save(self, connection: Connection[Row]) -> None:
         if not self._counts:
@@ -134,24 +120,6 @@ class Activity:
 
     def _add(self, owner: tuple[UUID, UUID], column: int, count: int) -> None:
         self._counts.setdefault(owner, [0, 0, 0, 0, 0])[column] += count
-
-
-def put_in_inbox(connection: Connection[Row], unassigned: Sequence[Unassigned]) -> list[Outcome]:
-    """Keep readings that nobody held the device for; told apart as in the table `reading`."""
-    outcomes: list[Outcome] = [DUPLICATE] * len(unassigned)
-    # One order for all writers; equal identities stay in the order of arrival.
-    for place, entry in sorted(enumerate(unassigned), key=lambda e: (e[1].device, e[1].metric, *IDENTITY(e[1].row))):
-        _, instant, seq, value, decimals, offset_min, flags, value2, value3, context = entry.row
-        text = None if context is None else msgspec.json.encode(context.obj).decode()
-        for written in connection.execute(
-            INBOX,
-            (
-                entry.device, entry.metric, from_microseconds(instant), seq, value, value2, value3, decimals,
-                offset_min, flags, text,
-            ),
-        ):  # fmt: skip
-            outcomes[place] = STORED if written.version == 1 else CORRECTED
-    return outcomes
 
 
 def save_seen(connection: Connection[Row], devices: Sequence[UUID]) -> None:

@@ -22,7 +22,7 @@ from psycopg import Connection
 
 from device_gateway.database.pool import Row
 from device_gateway.devices.topics import Topic, parse_topic, topic_of
-from device_gateway.ingest import aftermath, edge_events, quarantine
+from device_gateway.ingest import aftermath, edge_events, inbox, quarantine
 from device_gateway.ingest.dialects import dialects
 from device_gateway.ingest.edge_events import EdgeEvent, Presence, Told, parse_event, parse_presence
 from device_gateway.ingest.edge_report import decode_report, message_id_of
@@ -42,7 +42,8 @@ from device_gateway.readings.model import (
     Stored,
 )
 from device_gateway.readings.normalise import CLOCK_TOLERANCE_S
-from device_gateway.readings.put import ReadingRow, ReadingWriter
+from device_gateway.readings.packed import Packed
+from device_gateway.readings.put import ReadingWriter
 
 FROM_EDGE = "raw"  # the kind of topic on which an edge reports what it could not decode
 ANSWERED = ("readings", FROM_EDGE)  # kinds of topic whose payloads have a message id: those of our own dialect
@@ -117,7 +118,7 @@ class BatchWriter:
         now = datetime.now(UTC)
         deliveries = [read(message) for message in messages]
         understood = [
-            Understood(d.topic.sender, d.decoded, d, kinds_of(d.decoded), names_with_clocks(d.decoded))
+            Understood(d.topic.sender, d.decoded, d, kinds := kinds_of(d.decoded), names_with_clocks(d.decoded, kinds))
             for d in deliveries
             if d.topic and isinstance(d.decoded, Decoded)
         ]
@@ -127,19 +128,21 @@ class BatchWriter:
         )
         placer = Placer(self._registry, devices, clocks, now)
         skews: dict[UUID, int] = {}
+        blocks: list[Packed] = []
         streamed: list[Understood] = []
         for message in understood:  # in their order: each is placed by the clocks as they were when it was sent
             skews |= _compare_clocks(message, devices, clocks, now)
             if placer.open_lanes(message.sender, message.kinds) and not message.clocks:
                 streamed.append(message)
             else:
-                message.delivery.placed = placer.place(message.sender, message.decoded)
+                message.delivery.placed, rows = placer.place(message.sender, message.decoded)
+                blocks.append(rows)
 
-        def parts() -> Iterator[Sequence[ReadingRow]]:
-            yield list(placer.rows)
+        def parts() -> Iterator[Packed]:
+            yield from blocks
             for message in streamed:
-                placed = message.delivery.placed = placer.place(message.sender, message.decoded)
-                yield placer.rows[placed.start :]
+                message.delivery.placed, rows = placer.place(message.sender, message.decoded)
+                yield rows
 
         result: list[Result] = []
         seen = self._seen.due(
@@ -148,20 +151,20 @@ class BatchWriter:
 
         def then(outcomes: Sequence[Outcome]) -> None:
             unassigned = [o for d in deliveries for o in d.placed.others.values() if isinstance(o, Unassigned)]
-            inbox = aftermath.put_in_inbox(self._connection, unassigned)
-            _share_out(deliveries, outcomes, inbox)
+            kept = inbox.keep(self._connection, unassigned)
+            _share_out(deliveries, outcomes, kept)
             misfits = [misfit for delivery in deliveries if (misfit := misfit_of(delivery))]
             quarantine.keep(self._connection, misfits, self._days)
             aftermath.save_clocks(self._connection, clocks, skews)
             edge_events.save(self._connection, [Told(d.topic.sender, d.told) for d in deliveries if d.topic and d.told])
             activity = aftermath.Activity(devices.values())
-            activity.count_rows(placer.rows, outcomes, self._registry.owners)
+            activity.count_rows(placer.series, outcomes, self._registry.owners)
             activity.count_others(deliveries, devices)
             activity.save(self._connection)
             aftermath.save_seen(self._connection, seen)
             aftermath.save_batteries(self._connection, [(u.sender, u.decoded) for u in understood], devices)
-            rejected = sum(len(delivery.placed.others) for delivery in deliveries) - len(inbox)
-            result[:] = [Result(answers_of(deliveries), _tally(outcomes, inbox, rejected, len(misfits)))]
+            rejected = sum(len(delivery.placed.others) for delivery in deliveries) - len(kept)
+            result[:] = [Result(answers_of(deliveries), _tally(outcomes, kept, rejected, len(misfits)))]
 
         self._writer.put(parts(), then)
         self._seen.note(seen)
@@ -197,11 +200,12 @@ def _told(message: Message, topic: Topic) -> Delivery:
 
 
 def kinds_of(decoded: Decoded) -> set[Kind]:
-    """The distinct (device, metric, unit) of a message: few, whatever its length."""
+    """The distinct kinds in a message: few, whatever its length."""
     try:
-        return {(r.device, r.metric, r.unit) for r in decoded.readings}  # type: ignore[union-attr]
+        return {(r.device, r.metric, r.unit, r.at.tzinfo is None) for r in decoded.readings}  # type: ignore[union-attr]
     except AttributeError:  # a Rejected is among them
-        return {(r.device, r.metric, r.unit) for r in decoded.readings if isinstance(r, Reading)}
+        readings = [r for r in decoded.readings if isinstance(r, Reading)]
+        return {(r.device, r.metric, r.unit, r.at.tzinfo is None) for r in readings}
 
 
 def _names(understood: Iterable[Understood]) -> set[Name]:

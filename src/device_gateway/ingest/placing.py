@@ -2,26 +2,29 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import NamedTuple, cast
+from datetime import datetime, tzinfo
+from functools import lru_cache
+from typing import Final, NamedTuple, cast
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
 from device_gateway.devices.clocks import DeviceClock
-from device_gateway.ingest.registry import Holding, KnownDevice, Name, Registry
+from device_gateway.ingest.registry import Holding, KnownDevice, Name, Registry, User
 from device_gateway.readings.model import Decoded, Reading, Rejected
 from device_gateway.readings.normalise import CLOCK_TOLERANCE_S, STATUS_BITS, Scale, scale_of, value_of
-from device_gateway.readings.put import PG_EPOCH, ReadingRow, to_microseconds
+from device_gateway.readings.packed import NO_TIME, PLAIN, SEQ_BYTES, Packed, ReadingRow, head_of, packed_row, tail_of
+from device_gateway.readings.put import MICROSECOND, PG_EPOCH, to_microseconds
+from device_gateway.readings.user_index import user_of
 
 SECOND_US = 1_000_000
-PG_EPOCH_US = round(PG_EPOCH.timestamp()) * SECOND_US  # PostgreSQL counts from 2000, Python from 1970
 OLDEST_YEAR = 2000  # no device of this kind is older; a clock that was reset shows such a year
 LAST_YEAR = 2099  # of a wall clock: beyond it no comparison of clocks could make sense of it
 WEST_MIN, EAST_MIN = -12 * 60, 14 * 60  # min: UTC offsets that exist, and that FHIR can express
 NOWHERE = Rejected("/device", "no device of that name sends through this sender: pair it first")
-Kind = tuple[str | None, str, str]  # device, metric, unit as sent
+Kind = tuple[str | None, str, str, bool]  # device, metric, unit as sent; whether its time is a wall clock's
 NOBODY = Holding(0, 0, UUID(int=0), "UTC")
+NEVER: Final = (1, 0)  # first and last instant of no time at all
 FUTURE = Rejected("/at", "in the future: check the clock of the device")
 TOO_OLD = Rejected("/at", "before the year 2000: the clock of the device was reset")
 NO_OFFSET = Rejected("/at", "no place has this UTC offset: -12:00 to +14:00 exist")
@@ -30,26 +33,29 @@ NO_OFFSET = Rejected("/at", "no place has this UTC offset: -12:00 to +14:00 exis
 class Lane(NamedTuple):
     """Readings of one device, metric and sent unit: everything but time and value is known.
 
-    `since`, `until` and `series` are the latest holding's, the likely one; `holdings` has them all, the latest first.
+    `head`, `first` and `last` are the latest holding's, the likely one: its series, and the microseconds between which
+    a reading is its. `holdings` has them all, the latest first. `known` has the decimal strings that were seen before.
     A series is made when its first reading comes, and not before: that a device measured something is for its holder of
     that time to know, and for none before or after. Until then it is 0 here, and the lane is not `complete`.
     """
 
     device: KnownDevice
     scale: Scale
-    known: dict[str, tuple[float, int]]
-    since: int
-    until: int
+    known: Mapping[str, bytes]
+    first: int
+    last: int
+    head: bytes
     series: int
     holdings: tuple[tuple[Holding, int], ...]
+    users: tuple[tuple[User, int], ...] = ()  # of a device that tells its users apart, in the place of the holdings
 
     @property
     def complete(self) -> bool:
-        return all(series for _, series in self.holdings)
+        return all(series for _, series in (self.users if self.device.shared else self.holdings))
 
 
 class Unassigned(NamedTuple):
-    """A reading that nobody held the device for: it goes to the inbox."""
+    """A reading that nobody held the device for, or was the user of it: it goes to the inbox."""
 
     device: UUID
     metric: str
@@ -71,7 +77,7 @@ class Placer:
     def __init__(
         self, registry: Registry, devices: Mapping[Name, KnownDevice], clocks: Mapping[UUID, DeviceClock], now: datetime
     ) -> None:
-        self.rows: list[ReadingRow] = []
+        self.series: list[int] = []  # of each row that was placed
         self._registry = registry
         self._devices = devices
         self._clocks = clocks
@@ -85,7 +91,7 @@ class Placer:
         Otherwise they must be placed before rows are streamed to the database: meanwhile it answers no questions.
         """
         complete = True
-        for device, metric, unit in kinds:
+        for device, metric, unit, _ in kinds:
             key = (sender, device, metric, unit)
             lane = self._lanes.get(key)
             if lane is None or (type(lane) is Lane and not lane.complete):
@@ -93,58 +99,60 @@ class Placer:
             complete = complete and (type(lane) is not Lane or lane.complete)
         return complete
 
-    def place(self, sender: UUID, decoded: Decoded) -> Placed:
-        """Never raises for what a reading says.
+    def place(self, sender: UUID, decoded: Decoded) -> tuple[Placed, Packed]:
+        """Where the readings went, and the rows. Never raises for what a reading says.
 
         The loop handles the common reading (one value, an instant, the latest holder) in place, for a call and a few
         look-ups more would double its cost; all others go through `_odd`.
         """
-        rows, latest = self.rows, self._latest
-        placed = Placed(start=len(rows))
+        placed = Placed(start=len(self.series))
         others = placed.others
-        index = -1
+        rows: list[bytes] = []
+        series: list[int] = self.series
+        keep, pack, plain = rows.append, PLAIN.pack, True
         device: str | None = None
         metric = unit = ""
+        zone: tzinfo | None = None
         lane: Lane | Rejected = NOWHERE
-        known: dict[str, tuple[float, int]] = {}
-        since = until = series = flags = minutes = 0
-        last_offset: timedelta | None = None
-        for reading in decoded.readings:
-            index += 1
+        known: Mapping[str, bytes] = {}
+        head = tail = b""
+        epoch = PG_EPOCH
+        first, last = NEVER
+        oldest = NO_TIME
+        for index, reading in enumerate(decoded.readings):
             if type(reading) is not Reading:
                 others[index] = cast(Rejected, reading)
                 continue
-            if reading.metric != metric or reading.unit != unit or reading.device != device:
-                metric, unit, device = reading.metric, reading.unit, reading.device
-                lane = self._lanes[sender, device, metric, unit]
-                if type(lane) is Lane:
-                    known, since, until, series = lane.known, lane.since, lane.until, lane.series
-                    flags = lane.scale.flags
             at = reading.at
+            if reading.metric != metric or reading.unit != unit or reading.device != device or at.tzinfo is not zone:
+                metric, unit, device, zone = reading.metric, reading.unit, reading.device, at.tzinfo
+                lane = self._lanes[sender, device, metric, unit]
+                known = {}
+                if type(lane) is Lane and zone is not None and (minutes := _minutes(zone)) is not None:
+                    known, head, first, last = lane.known, lane.head, lane.first, lane.last
+                    tail, epoch = tail_of(minutes, lane.scale.flags), _epoch(zone)
             number = known.get(reading.value)  # type: ignore[arg-type]  # None is no key
             if (
                 number is not None
-                and at.tzinfo is not None
-                and type(lane) is Lane
                 and reading.components is None
                 and reading.context is None
                 and reading.status == "final"
+                and first <= (time := (at - epoch) // MICROSECOND) <= last
             ):
-                # Exact: microseconds since 1970 need 51 bits, a float8 has 53, and the rounding error is below a half.
-                time = round(at.timestamp() * 1e6) - PG_EPOCH_US
-                if (offset := at.utcoffset()) != last_offset:
-                    last_offset = offset
-                    minutes = offset.days * 1440 + offset.seconds // 60  # type: ignore[union-attr]  # at is aware
-                if since <= time < until and 0 <= time <= latest and WEST_MIN <= minutes <= EAST_MIN:
-                    rows.append((series, time, reading.seq, number[0], number[1], minutes, flags, None, None, None))
-                    continue
+                if time < oldest:
+                    oldest = time
+                keep(pack(head, time, SEQ_BYTES, reading.seq, number, tail))
+                series.append(lane.series)  # type: ignore[union-attr]  # a Rejected knows no number
+                continue
             odd = lane if type(lane) is Rejected else self._odd(cast(Lane, lane), reading)
             if isinstance(odd, Rejected | Unassigned):
                 others[index] = odd
             else:
-                rows.append(odd)
-        placed.count = len(rows) - placed.start
-        return placed
+                plain, oldest = False, min(oldest, odd[1])
+                keep(packed_row(odd))
+                series.append(odd[0])
+        placed.count = len(rows)
+        return placed, Packed(b"".join(rows), len(rows), plain, oldest)
 
     def _odd(self, lane: Lane, reading: Reading) -> ReadingRow | Unassigned | Rejected:
         """Any reading, with all that it may have."""
@@ -174,7 +182,11 @@ class Placer:
         context = Jsonb(reading.context) if reading.context else None
         if clock:
             clock.accepted(reading.seq, reading.at)
-        series = self._series(lane, time)
+        user = user_of(reading.context)
+        if user is None and not lane.device.shared:
+            series = self._series(lane, time)
+        else:
+            series = self._series_of_user(lane, user, time)
         row = (series, time, reading.seq, value, decimals, offset_min, flags, value2, value3, context)
         return row if series else Unassigned(lane.device.id, lane.scale.metric.key, row)
 
@@ -187,10 +199,13 @@ class Placer:
             return scale
         holdings = [(h, self._registry.known_series(h.space, metric, device.id)) for h in reversed(device.holdings)]
         latest, series = holdings[0] if holdings else (NOBODY, 0)
-        # The loop in `place` takes neither a series that is to be made, nor one value where a metric has components.
-        since, until = (latest.since, latest.until) if series else (0, 0)
-        known = {} if scale.metric.components else scale.known
-        return Lane(device, scale, known, since, until, series, tuple(holdings))
+        users = [(u, self._registry.known_series(u.space, metric, device.id)) for u in device.users]
+        # The loop in `place` takes neither a series that is to be made, nor one value where a metric has components,
+        # nor what may be one of several people's.
+        own = series and not device.shared
+        first, last = (max(latest.since, 0), min(latest.until - 1, self._latest)) if own else NEVER
+        known = {} if scale.metric.components else scale.packed
+        return Lane(device, scale, known, first, last, head_of(series), series, tuple(holdings), tuple(users))
 
     def _series(self, lane: Lane, time: int) -> int:
         """The series of whoever held the device then; 0 when nobody did."""
@@ -199,8 +214,28 @@ class Placer:
                 return series or self._registry.series(holding.space, lane.scale.metric.key, lane.device.id)
         return 0
 
+    def _series_of_user(self, lane: Lane, number: int | None, time: int) -> int:
+        """The series of the person who was that user of the device then; 0 when nobody is known to have been."""
+        for user, series in lane.users:
+            if user.number == number and user.since <= time < user.until:
+                return series or self._registry.series(user.space, lane.scale.metric.key, lane.device.id)
+        return 0
 
-def names_with_clocks(decoded: Decoded) -> set[str | None]:
+
+@lru_cache(maxsize=2048)  # bounded: offsets come from outside
+def _minutes(zone: tzinfo) -> int | None:
+    """The UTC offset of a fixed `zone`, whole minutes; None where no place has it, or it changes with the time."""
+    offset = zone.utcoffset(None)
+    minutes = None if offset is None else offset.days * 1440 + offset.seconds // 60
+    return minutes if minutes is not None and WEST_MIN <= minutes <= EAST_MIN else None
+
+
+@lru_cache(maxsize=2048)
+def _epoch(zone: tzinfo) -> datetime:
+    """From which PostgreSQL counts, in `zone`: datetimes of the very same zone are subtracted without asking it."""
+    return PG_EPOCH.astimezone(zone)
+
+
+def names_with_clocks(decoded: Decoded, kinds: Iterable[Kind]) -> set[str | None]:
     """Devices, as `Reading` names them, whose clock is needed: they sent a wall-clock time or a comparison."""
-    names = {clock.device for clock in decoded.clocks}
-    return names | {r.device for r in decoded.readings if type(r) is Reading and r.at.tzinfo is None}
+    return {clock.device for clock in decoded.clocks} | {device for device, _, _, wall in kinds if wall}

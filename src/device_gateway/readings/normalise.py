@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from device_gateway.metrics import METRICS, UNIT_NUMBERS, Metric
 from device_gateway.readings.model import Reading, Rejected
+from device_gateway.readings.packed import number_of
 
 DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,8})(?:\.([0-9]{1,6}))?", re.ASCII)  # 15 digits: a float8 keeps them all
 STATUS_BITS = {"final": 0, "preliminary": 1 << 8}  # bits 8-10 of the column flags; numbers are never reused
@@ -29,7 +30,7 @@ class Value(NamedTuple):
 class Scale:
     """One metric in one sent unit."""
 
-    __slots__ = ("_factor", "_offset", "flags", "known", "metric")
+    __slots__ = ("_factor", "_offset", "flags", "known", "metric", "packed")
 
     def __init__(self, metric: Metric, unit: str) -> None:
         conversion = metric.accepts[unit]
@@ -37,6 +38,7 @@ class Scale:
         self.flags = UNIT_NUMBERS[unit]
         self._factor, self._offset = conversion.factor, conversion.offset
         self.known: dict[str, tuple[float, int]] = {}  # decimal string ▸ (canonical value, digits after the point)
+        self.packed: dict[str, bytes] = {}  # the same as `packed.number_of` puts it
 
     def number(self, text: str) -> tuple[float, int] | str:
         """(canonical value, digits after the point), or the reason why not."""
@@ -53,6 +55,7 @@ class Scale:
         number = canonical, len(match[1] or "")
         if len(self.known) < REMEMBERED_VALUES:
             self.known[text] = number
+            self.packed[text] = number_of(*number)
         return number
 
 

@@ -7,18 +7,37 @@ A binary COPY comes first, for most batches are new. When the unique index refus
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
+from typing import Final
 
-import msgspec
 from psycopg import Connection, errors
-from psycopg.types.json import Jsonb
 
 from device_gateway.database.pool import Row
+from device_gateway.readings.days import mark_days, marked_before, older
 from device_gateway.readings.model import CORRECTED, DUPLICATE, STORED, Outcome
+from device_gateway.readings.packed import (
+    COPY_HEADER,
+    COPY_TRAILER,
+    FLOAT8,
+    INT2,
+    INT4,
+    INT8,
+    TIMESTAMPTZ,
+    Packed,
+    PutRow,
+    ReadingRow,
+    array_of,
+    array_of_texts,
+    packed,
+    understand_arrays,
+    unpacked,
+)
 
 PG_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL counts microseconds from here
 MICROSECOND = timedelta(microseconds=1)
+DAY_US = 86_400_000_000
 REPLAY_MEMORY = 0.8  # weight of the past in the moving share of replayed batches: about the last five count
 REPLAY_SHARE = 0.5  # above it COPY is not tried: with half the batches replayed, the failed attempts cost more
+WRITE_BYTES = 32_768  # handed to the connection at once: each time costs a system call
 
 COPY = (
     "COPY gateway.reading (series, time, seq, value, decimals, offset_min, flags, value2, value3, context)"
@@ -30,18 +49,12 @@ PUT = (
     "SELECT series, time, seq, version FROM gateway.reading_put(%b::int4[], %b::timestamptz[], %b::int8[],"
     " %b::float8[], %b::float8[], %b::float8[], %b::int2[], %b::int2[], %b::int2[], %b::text[])"
 )
-IDENTITY = itemgetter(0, 1, 2)
-
-
-# In the order of COPY: series, time (microseconds since 2000-01-01T00:00:00Z), seq, value, decimals, offset_min, flags,
-# value2, value3, context. A plain tuple: ten thousand of them are made for a batch.
-ReadingRow = tuple[int, int, int, float, int, int | None, int, float | None, float | None, Jsonb | None]
+IDENTITY: Final = itemgetter(0, 1, 2)  # of ReadingRow and PutRow: series, time, seq
 
 
 def to_microseconds(at: datetime) -> int:
     """Aware time ▸ microseconds since 2000-01-01T00:00:00Z."""
-    since = at - PG_EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    return (at - PG_EPOCH) // MICROSECOND
 
 
 def from_microseconds(time: int) -> datetime:
@@ -54,9 +67,10 @@ class ReadingWriter:
     def __init__(self, connection: Connection[Row]) -> None:
         self._connection = connection
         self._replays = 0.0  # moving share of batches that held something known
+        understand_arrays(connection)
 
     def put(
-        self, parts: Iterable[Sequence[ReadingRow]], then: Callable[[Sequence[Outcome]], None]
+        self, parts: Iterable[Packed | Sequence[ReadingRow]], then: Callable[[Sequence[Outcome]], None]
     ) -> Sequence[Outcome]:
         """Commit all rows of `parts` and what `then` writes, in one transaction; returns the outcomes in their order.
 
@@ -64,93 +78,91 @@ class ReadingWriter:
         `then` is given the outcomes inside the transaction, after the readings are written. It runs again if the
         transaction must be repeated. Raises psycopg.Error; then nothing was written.
         """
-        rows: list[ReadingRow] = []
-        rest = iter(parts)
+        taken: list[Packed] = []
+        rest = (part if isinstance(part, Packed) else packed(part) for part in parts)
         if self._replays <= REPLAY_SHARE:
             try:
-                outcomes = self._copy(rest, rows, then)
+                outcomes = self._copy(rest, taken, then)
             except (errors.UniqueViolation, errors.DeadlockDetected):
                 pass
             else:
                 self._replays *= REPLAY_MEMORY
                 return outcomes
-        for part in rest:  # what COPY was refused before it read
-            rows.extend(part)
-        return self._tell_apart(rows, then)
+        taken.extend(rest)  # what COPY was refused before it read
+        return self._tell_apart(unpacked(taken), then)
 
     def _copy(
-        self, parts: Iterator[Sequence[ReadingRow]], rows: list[ReadingRow], then: Callable[[Sequence[Outcome]], None]
+        self, parts: Iterator[Packed], taken: list[Packed], then: Callable[[Sequence[Outcome]], None]
     ) -> Sequence[Outcome]:
-        """COPY all rows; `rows` collects them, for whoever has to begin again."""
+        """COPY all rows; `taken` collects them, for whoever has to begin again."""
         try:
-            return self._copy_once(self._collected(parts, rows), rows, then)
+            return self._copy_once(_noted(parts, taken), taken, then)
         except errors.CheckViolation:  # no partition for a month that was never written to
-            for part in parts:
-                rows.extend(part)
-            self._ensure_partitions(rows)
-            return self._copy_once([list(rows)], rows, then)
+            taken.extend(parts)
+            self._ensure_partitions(unpacked(taken))
+            return self._copy_once(iter(taken), taken, then)
 
     def _copy_once(
-        self, parts: Iterable[Sequence[ReadingRow]], rows: list[ReadingRow], then: Callable[[Sequence[Outcome]], None]
+        self, parts: Iterator[Packed], taken: Sequence[Packed], then: Callable[[Sequence[Outcome]], None]
     ) -> Sequence[Outcome]:
         with self._connection.transaction(), self._connection.cursor() as cursor:
             with cursor.copy(COPY) as copy:
-                copy.set_types(COPY_TYPES)
-                write = copy.write_row
+                waiting, size = [COPY_HEADER], 0
                 for part in parts:
-                    for row in part:
-                        write(row)
-            outcomes = [STORED] * len(rows)
+                    waiting.append(part.data)
+                    size += len(part.data)
+                    if size >= WRITE_BYTES:
+                        copy.write(b"".join(waiting))
+                        waiting, size = [], 0
+                copy.write(b"".join((*waiting, COPY_TRAILER)))
+            outcomes = [STORED] * sum(part.count for part in taken)
+            before = marked_before(datetime.now(UTC))
+            mark_days(self._connection, older(taken, before), outcomes, before)
             then(outcomes)
         return outcomes
 
-    @staticmethod
-    def _collected(parts: Iterator[Sequence[ReadingRow]], rows: list[ReadingRow]) -> Iterator[Sequence[ReadingRow]]:
-        for part in parts:
-            rows.extend(part)
-            yield part
-
-    def _tell_apart(self, rows: Sequence[ReadingRow], then: Callable[[Sequence[Outcome]], None]) -> Sequence[Outcome]:
+    def _tell_apart(self, rows: Sequence[PutRow], then: Callable[[Sequence[Outcome]], None]) -> Sequence[Outcome]:
         ordered = sorted(rows, key=IDENTITY)  # one order for all writers: no deadlocks
         self._ensure_partitions(ordered)
-        found: dict[tuple[int, int, int], list[Outcome]] = {}
         with self._connection.transaction():
-            for turn in _rounds(ordered):
-                versions = self._put_once(turn)
-                for row in turn:
-                    version = versions.get(IDENTITY(row))
-                    outcome = DUPLICATE if version is None else STORED if version == 1 else CORRECTED
-                    found.setdefault(IDENTITY(row), []).append(outcome)
-            for answers in found.values():
-                answers.reverse()  # popped below in the order of arrival
-            outcomes = [found[IDENTITY(row)].pop() for row in rows]
+            told = [(turn, self._put_once(turn)) for turn in _rounds(ordered)]
+            outcomes = _outcomes(rows, told) if any(versions for _, versions in told) else [DUPLICATE] * len(rows)
+            mark_days(self._connection, rows, outcomes, marked_before(datetime.now(UTC)))
             then(outcomes)
         self._replays = self._replays * REPLAY_MEMORY + (1 - REPLAY_MEMORY) * (DUPLICATE in outcomes)
         return outcomes
 
-    def _put_once(self, rows: Sequence[ReadingRow]) -> dict[tuple[int, int, int], int]:
+    def _put_once(self, rows: Sequence[PutRow]) -> dict[tuple[int, int, int], int]:
+        """The versions of the rows that were written, by identity; those that were known are not among them."""
         series, time, seq, value, decimals, offset_min, flags, value2, value3, context = zip(*rows, strict=True)
-        texts = [None if item is None else msgspec.json.encode(item.obj).decode() for item in context]
         answer = self._connection.execute(
             PUT,
             (
-                list(series), [from_microseconds(t) for t in time], list(seq), list(value), list(value2), list(value3),
-                list(decimals), list(offset_min), list(flags), texts,
+                array_of(INT4, series), array_of(TIMESTAMPTZ, time), array_of(INT8, seq), array_of(FLOAT8, value),
+                array_of(FLOAT8, value2), array_of(FLOAT8, value3), array_of(INT2, decimals),
+                array_of(INT2, offset_min), array_of(INT2, flags), array_of_texts(context),
             ),
         )  # fmt: skip
         return {(row.series, to_microseconds(row.time), row.seq): row.version for row in answer}
 
-    def _ensure_partitions(self, rows: Sequence[ReadingRow]) -> None:
-        months = {(at.year, at.month): at for at in (from_microseconds(row[1]) for row in rows)}
+    def _ensure_partitions(self, rows: Iterable[PutRow]) -> None:
+        days = (from_microseconds(day * DAY_US) for day in {row[1] // DAY_US for row in rows})
+        months = {(day.year, day.month): day for day in days}
         self._connection.execute("SELECT gateway.ensure_partition(%b::timestamptz[])", (list(months.values()),))
 
 
-def _rounds(ordered: Sequence[ReadingRow]) -> Iterator[list[ReadingRow]]:
+def _noted(parts: Iterator[Packed], taken: list[Packed]) -> Iterator[Packed]:
+    for part in parts:
+        taken.append(part)
+        yield part
+
+
+def _rounds(ordered: Sequence[PutRow]) -> Iterator[Sequence[PutRow]]:
     """Split so that an identity occurs once in each part, in the order of arrival: a batch may correct itself."""
-    rest = list(ordered)
-    while rest:
-        turn: list[ReadingRow] = []
-        later: list[ReadingRow] = []
+    rest = ordered
+    while len(rest) > len(set(map(IDENTITY, rest))):
+        turn: list[PutRow] = []
+        later: list[PutRow] = []
         last: tuple[int, ...] | None = None
         for row in rest:
             identity = IDENTITY(row)
@@ -158,3 +170,20 @@ def _rounds(ordered: Sequence[ReadingRow]) -> Iterator[list[ReadingRow]]:
             last = identity
         yield turn
         rest = later
+    if rest:
+        yield rest
+
+
+def _outcomes(
+    rows: Sequence[PutRow], told: Sequence[tuple[Sequence[PutRow], dict[tuple[int, int, int], int]]]
+) -> list[Outcome]:
+    """The outcome of each of `rows`, from the rounds and what they wrote."""
+    found: dict[tuple[int, int, int], list[Outcome]] = {}
+    for turn, versions in told:
+        for row in turn:
+            version = versions.get(IDENTITY(row))
+            outcome = DUPLICATE if version is None else STORED if version == 1 else CORRECTED
+            found.setdefault(IDENTITY(row), []).append(outcome)
+    for answers in found.values():
+        answers.reverse()  # popped below in the order of arrival
+    return [found[IDENTITY(row)].pop() for row in rows]

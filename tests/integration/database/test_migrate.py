@@ -19,7 +19,8 @@ from device_gateway.database.migrate import migrate, pending
 from device_gateway.database.pool import connect, open_pool
 from device_gateway.errors import DatabaseUnreachable, MigrationConflict
 from device_gateway.readings.model import CORRECTED, DUPLICATE, STORED
-from device_gateway.readings.put import ReadingRow, ReadingWriter, to_microseconds
+from device_gateway.readings.packed import ReadingRow
+from device_gateway.readings.put import ReadingWriter, to_microseconds
 
 DEBIAN = Path("/usr/lib/postgresql/15/bin")  # the oldest version that is supported
 

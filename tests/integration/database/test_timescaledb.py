@@ -16,7 +16,8 @@ from device_gateway.database.capabilities import capabilities
 from device_gateway.database.migrate import migrate
 from device_gateway.database.pool import connect
 from device_gateway.readings.model import CORRECTED, DUPLICATE, STORED
-from device_gateway.readings.put import ReadingRow, ReadingWriter, to_microseconds
+from device_gateway.readings.packed import ReadingRow
+from device_gateway.readings.put import ReadingWriter, to_microseconds
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -19,7 +19,8 @@ from psycopg.types.json import Jsonb
 
 from device_gateway.database.embedded import EmbeddedPostgres
 from device_gateway.readings.model import CORRECTED, DUPLICATE, STORED, Outcome
-from device_gateway.readings.put import ReadingRow, ReadingWriter, to_microseconds
+from device_gateway.readings.packed import ReadingRow
+from device_gateway.readings.put import ReadingWriter, to_microseconds
 
 T0 = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 
