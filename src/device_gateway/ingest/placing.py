@@ -139,7 +139,7 @@ class Placer:
                 and reading.status == "final"
                 and first <= (time := (at - epoch) // MICROSECOND) <= last
             ):
-                if time < oldest:
+                if time < oldest:  # noqa: PLR1730  # a call of min for each reading costs more
                     oldest = time
                 keep(pack(head, time, SEQ_BYTES, reading.seq, number, tail))
                 series.append(lane.series)  # type: ignore[union-attr]  # a Rejected knows no number

@@ -1,7 +1,7 @@
 """What ingestion must know of devices: who they are, who held them when, and the series their readings belong to."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -16,16 +16,21 @@ from device_gateway.readings.put import to_microseconds
 LOCATE = """
 WITH wanted AS (SELECT DISTINCT * FROM unnest(%b::uuid[], %b::text[]) AS w (sender, name)),
 found AS (
-  SELECT w.sender, w.name, d.id, d.model FROM wanted w JOIN gateway.device d ON d.id = w.sender WHERE w.name IS NULL
+  SELECT w.sender, w.name, d.id, d.model, d.shared FROM wanted w JOIN gateway.device d ON d.id = w.sender
+    WHERE w.name IS NULL
   UNION ALL
-  SELECT w.sender, w.name, d.id, d.model FROM wanted w JOIN gateway.device d ON d.parent_id = w.sender
+  SELECT w.sender, w.name, d.id, d.model, d.shared FROM wanted w JOIN gateway.device d ON d.parent_id = w.sender
     WHERE w.name IN (d.hardware_id, d.id::text)
   UNION ALL
-  SELECT w.sender, w.name, d.id, d.model FROM wanted w JOIN gateway.device d ON d.id = w.sender
+  SELECT w.sender, w.name, d.id, d.model, d.shared FROM wanted w JOIN gateway.device d ON d.id = w.sender
     WHERE w.name = w.sender::text)
-SELECT f.sender, f.name, f.id, f.model, h.space_id, s.zone, lower(h.during) AS since, upper(h.during) AS until
+SELECT f.sender, f.name, f.id, f.model, f.shared, h.space_id, s.zone, lower(h.during) AS since, upper(h.during) AS until
 FROM found f LEFT JOIN gateway.device_holding h ON h.device_id = f.id LEFT JOIN gateway.space s ON s.id = h.space_id
 ORDER BY f.id, since NULLS FIRST"""
+
+# Persons who are users of a device, each of whose readings name the user.
+USERS = """SELECT u.device_id, u.user_index, u.space_id, lower(u.during) AS since, upper(u.during) AS until
+FROM gateway.device_user u WHERE u.device_id = ANY(%b::uuid[]) ORDER BY u.device_id, u.user_index, since NULLS FIRST"""
 
 SERIES = "SELECT id FROM gateway.series WHERE space_id = %s AND metric = %s AND device_id = %s"
 NEW_SERIES = """INSERT INTO gateway.series (space_id, metric, device_id) VALUES (%s, %s, %s)
@@ -54,11 +59,24 @@ class Holding(NamedTuple):
     zone: str
 
 
+class User(NamedTuple):
+    """A person who is user `number` of a device. Half-open, in microseconds since 2000."""
+
+    number: int
+    since: int
+    until: int
+    space: UUID
+
+
 @dataclass(frozen=True)
 class KnownDevice:
+    """shared  it tells its users apart: its readings are those of `users`, and not the holder's for being the holder"""
+
     id: UUID
     model: str
     holdings: tuple[Holding, ...]
+    shared: bool = False
+    users: tuple[User, ...] = ()
 
     @property
     def holder(self) -> UUID | None:
@@ -96,11 +114,20 @@ class Registry:
             devices = found.setdefault((row.sender, row.name), {})
             holdings = devices[row.id].holdings if row.id in devices else ()
             if row.space_id is not None:
-                since = to_microseconds(row.since) if row.since else -FOREVER
-                until = to_microseconds(row.until) if row.until else FOREVER
-                holdings = (*holdings, Holding(since, until, row.space_id, row.zone))
-            devices[row.id] = KnownDevice(row.id, row.model, holdings)
+                holdings = (*holdings, Holding(*_range(row), row.space_id, row.zone))
+            devices[row.id] = KnownDevice(row.id, row.model, holdings, row.shared)
+        if shared := {row.id for row in rows if row.shared}:
+            users = self._users(shared)
+            for devices in found.values():
+                for device in shared & devices.keys():
+                    devices[device] = replace(devices[device], users=tuple(users.get(device, ())))
         return {name: device for name, devices in found.items() if (device := _the_one(list(devices.values())))}
+
+    def _users(self, devices: Iterable[UUID]) -> dict[UUID, list[User]]:
+        users: dict[UUID, list[User]] = {}
+        for row in self._connection.execute(USERS, (list(devices),)):
+            users.setdefault(row.device_id, []).append(User(row.user_index, *_range(row), row.space_id))
+        return users
 
     def series(self, space: UUID, metric: str, device: UUID) -> int:
         """The id of the series, made now if it is the first reading of its kind."""
@@ -146,6 +173,13 @@ class Registry:
             for row in self._connection.execute(FROZEN, (reset,)):
                 clocks[row.device_id].frozen[row.seq, row.raw] = (row.shift_s, row.utc_offset_min)
         return clocks
+
+
+def _range(row: Row) -> tuple[int, int]:
+    return (
+        to_microseconds(row.since) if row.since else -FOREVER,
+        to_microseconds(row.until) if row.until else FOREVER,
+    )
 
 
 def _the_one(devices: Sequence[KnownDevice]) -> KnownDevice | None:
