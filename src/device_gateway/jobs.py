@@ -19,6 +19,7 @@ from device_gateway.broker.control import disconnect_device
 from device_gateway.database.pool import AsyncPool, connect, open_pool
 from device_gateway.devices import edge_commands
 from device_gateway.ingest import quarantine
+from device_gateway.readings import days
 from device_gateway.settings import Settings
 
 CHANNEL = "gateway_job"
@@ -124,6 +125,7 @@ async def _housekeep(settings: Settings, pool: AsyncPool) -> None:
             async with pool.connection() as connection:
                 await connection.execute(FORGET_DONE, (KEEP_DONE_DAYS,))
                 await app_catalog.sweep(connection, datetime.now(UTC))
+                await days.roll_up(connection, datetime.now(UTC))
             await asyncio.to_thread(_expire_quarantine, settings)
         except psycopg.OperationalError as error:
             log.warning("database away", error=type(error).__name__)

@@ -12,8 +12,9 @@ from device_gateway.database.pool import Row
 from device_gateway.metrics import METRICS
 from device_gateway.portal.charts.curve import Curve, Point, Series, draw
 from device_gateway.portal.words import Words
-from device_gateway.readings.reading_back import DayMean, between, daily_means
+from device_gateway.readings.reading_back import between
 from device_gateway.readings.rows import KeptReading
+from device_gateway.readings.summaries import DayMean, means
 
 # mg/dL: the range of the international consensus on time in range (Battelino et al., Diabetes Care 2019;42:1593-1603).
 GLUCOSE_TARGET = (70.0, 180.0)
@@ -135,7 +136,7 @@ async def _stretch(connection: AsyncConnection[Row], metric: str, since: datetim
     readings = await between(connection, [metric], since, until, limit=MOST_READINGS + 1)
     if len(readings) <= MOST_READINGS:
         return _Stretch(metric, readings, ())
-    return _Stretch(metric, (), await daily_means(connection, metric, since, until))
+    return _Stretch(metric, (), await means(connection, metric, since, until))
 
 
 def _series(stretch: _Stretch, words: Words) -> Series:

@@ -30,12 +30,17 @@ FROM unnest(%s::int4[], %s::timestamptz[], %s::timestamptz[]) AS w (series, low,
 CROSS JOIN LATERAL (SELECT count(*) AS readings FROM gateway.reading_scoped r
   WHERE r.series = w.series AND r.time >= w.low AND r.time < w.high) n"""
 
-# Mean, lowest, highest and count per day of the patient: the offset of each reading says to which day it belongs, and
-# the zone of the space where that is unknown. Series, low, high.
-DAILY_MEANS = """SELECT
-  CASE WHEN r.offset_min IS NULL THEN (r.time AT TIME ZONE p.zone)::date
-       ELSE (r.time AT TIME ZONE 'UTC' + make_interval(mins => r.offset_min))::date END AS day,
-  avg(r.value) AS mean, min(r.value) AS low, max(r.value) AS high, count(*) AS readings
-FROM gateway.space p CROSS JOIN gateway.reading_scoped r
-WHERE r.series = ANY (%s::int4[]) AND r.time >= %s AND r.time < %s
-GROUP BY 1 ORDER BY 1"""
+# Mean, lowest, highest and count per day, week or month of the patient. See 0013_days.sql. Unit, series, low, high.
+DAYS = """SELECT date_trunc(%s, day::timestamp)::date AS day, sum(total) / sum(readings) AS mean, min(low) AS low,
+  max(high) AS high, sum(readings)::int8 AS readings
+FROM gateway.reading_days(%s::int4[], %s, %s) GROUP BY 1 ORDER BY 1"""
+
+# The same for stretches within a day: series, low, high, step.
+BUCKETS = """SELECT start, total / readings AS mean, low, high, readings
+FROM gateway.reading_buckets(%s::int4[], %s, %s, %s)"""
+
+# Series, low, high, the longest silence that is none.
+GAPS = "SELECT since, until FROM gateway.reading_gaps(%s::int4[], %s, %s, %s)"
+
+# Series, low, high, minutes.
+PROFILE = "SELECT minute, readings, percentiles FROM gateway.reading_profile(%s::int4[], %s, %s, %s)"

@@ -1,12 +1,11 @@
-"""Reading back: the newest values, a stretch of time, pages of a long history, daily means, one reading by its id.
+"""Reading back: the newest values, a stretch of time, pages of a long history, one reading by its id.
 
 Every function takes a connection inside `space_scope`: the space of that transaction is the only one there is.
 `metrics` are keys of the catalogue.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import LiteralString
 from zoneinfo import ZoneInfo
 
@@ -22,17 +21,6 @@ from device_gateway.readings.windows import Interval, Window, just_at, timestamp
 Connection = AsyncConnection[Row]
 
 MOST_READINGS = 100_000  # of one call: two months of a value a minute; more is read by pages
-
-
-@dataclass(frozen=True, slots=True)
-class DayMean:
-    """One day of the patient: mean, lowest and highest number in the canonical unit (of the first component)."""
-
-    day: date
-    mean: float
-    low: float
-    high: float
-    readings: int
 
 
 async def series_of_space(connection: Connection) -> list[Series]:
@@ -110,14 +98,9 @@ async def between(
     return [kept_reading(row, series[row.series]) for row in rows]
 
 
-async def daily_means(connection: Connection, metric: str, since: datetime, until: datetime) -> list[DayMean]:
-    """Day by day from `since` up to and without `until` (aware), days without a reading left out.
-
-    A reading belongs to the day of its own UTC offset, as the patient lived it.
-    """
-    series = [item.id for item in await _series(connection, [metric])]
-    cursor = await connection.execute(queries.DAILY_MEANS, (series, since, until))
-    return [DayMean(row.day, row.mean, row.low, row.high, row.readings) for row in await cursor.fetchall()]
+async def series_keys(connection: Connection, metric: str) -> list[int]:
+    """The store's keys of the series of one metric: the parameter of what is summed up in the database."""
+    return [item.id for item in await _series(connection, [metric])]
 
 
 async def _series(connection: Connection, metrics: Collection[str] | None) -> list[Series]:

@@ -16,6 +16,9 @@ from device_gateway.database.scoping import space_scope
 EXEMPT = {
     "gateway.reading": "excludes compression; applications have no right to it, they read a security-barrier view",
     "gateway.reading_version": "as reading",
+    "gateway.reading_day": "as reading; read through functions that ask for the space",
+    "gateway.reading_day_dirty": "ingestion may add to it, and nobody else has a right to it; no value",
+    "gateway.reading_day_state": "no role but the owner has a right to it, and it concerns no patient",
     "gateway.account": "no role but the owner has a right to it; signing in goes through functions",
     "gateway.session": "as account",
     "gateway.journal_head": "no role but the owner has a right to it",
@@ -51,14 +54,25 @@ DEFINERS = {
     "gateway.claim_redeem": "a claim code before its space is known",
     "gateway.claim_space": "a claim code before its space is known",
     "gateway.device_release": "of the present space's devices only",
+    "gateway.device_bond_end": "trigger: a bond ends with its holding, whoever ends that",
+    "gateway.device_in_use": "a device of another space, for who has just bonded with it; says yes or no only",
     "gateway.device_taken_over": "ends another space's holding, on the proof of a bond made now",
     "gateway.device_credential": "a device before it is signed in",
     "gateway.inbox_count": "how many, for the present holder only",
+    "gateway.edge_replace": "of the present space's edges and devices only",
+    "gateway.edge_space": "the space of an edge that has signed in",
     "gateway.ensure_partition": "makes a month's partition",
     "gateway.reading_put": "tells readings apart without showing them",
     "gateway.reading_keep_version": "trigger: history of corrections",
     "gateway.reading_newest": "pages of the present space's series only",
     "gateway.reading_oldest": "pages of the present space's series only",
+    "gateway.reading_days": "of the present space's series only",
+    "gateway.reading_buckets": "of the present space's series only",
+    "gateway.reading_gaps": "of the present space's series only",
+    "gateway.reading_profile": "of the present space's series only",
+    "gateway.reading_days_mend": "sums days up again; shows nothing",
+    "gateway.reading_days_advance": "sums days up; shows nothing",
+    "gateway.reading_days_of_zone": "trigger: names days that another zone changes",
     "catalogue.grant_of_token": "a token by its hash",
     "catalogue.open_token": "a token by its hash",
     "catalogue.open_code": "a code by its hash",
@@ -115,7 +129,7 @@ def test_partitions_give_no_right_that_their_table_does_not_give(world: World) -
 
 @pytest.mark.parametrize(
     "table",
-    ["reading", "reading_version", "account", "session", "quarantine", "reading_inbox", "journal_head", "migration",
+    ["reading", "reading_version", "reading_day", "reading_day_dirty", "account", "session", "quarantine", "reading_inbox", "journal_head", "migration",
      "device_clock", "device_clock_used"],
 )  # fmt: skip
 @pytest.mark.parametrize("statement", ["SELECT * FROM", "DELETE FROM", "TRUNCATE", "INSERT INTO {} DEFAULT VALUES"])
@@ -155,6 +169,7 @@ def test_the_application_can_neither_see_credentials_nor_rewrite_the_past(app_ur
         "SELECT * FROM gateway.session",
         "SELECT * FROM gateway.claim_code",
         "SELECT * FROM catalogue.token",
+        "SELECT sealed FROM gateway.device_bond",
         "UPDATE gateway.device_holding SET during = 'empty'",
         "SELECT gateway.account_for_sign_in('ana')",
         "SELECT gateway.claim_redeem(NULL, NULL, NULL, NULL, NULL, NULL)",
@@ -179,6 +194,10 @@ async def test_a_connection_that_forgets_its_scope_sees_nothing_of_any_space(wor
         " SELECT space_id, id, 'm', 'heard', '{}' FROM p)"
         " INSERT INTO gateway.edge_command (space_id, edge_id, command) SELECT space_id, edge_id, 'scan' FROM p",
         space, device,
+    )  # fmt: skip
+    world.rows(
+        "INSERT INTO gateway.device_bond (device_id, space_id, edge_id, sealed, made_at) VALUES (%s, %s, %s, 'x', now())",
+        device, space, device,
     )  # fmt: skip
     places = [row.name for row in world.rows(TABLES) if row.of_space and row.name not in EXEMPT]
     places += ["gateway.device", "gateway.space", "gateway.reading_scoped", "gateway.reading_version_scoped"]

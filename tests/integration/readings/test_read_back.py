@@ -7,7 +7,7 @@ import pytest
 from reading_world import Space
 
 from device_gateway.database.scoping import space_scope
-from device_gateway.readings import reading_back
+from device_gateway.readings import reading_back, summaries
 from device_gateway.readings.reading_id import parse_reading_id
 from device_gateway.readings.windows import windows
 
@@ -51,7 +51,7 @@ async def test_days_are_those_that_the_patient_lived(ana, scoped):
     ana.put("body-weight", "72", "2026-11-21T00:30:00+01:00")
     ana.put("body-weight", "75", "2026-11-21T22:00:00-05:00")  # in Montréal: still the 21st there
     ana.put("body-weight", "80", "2026-11-22T23:30:00+00:00", offset_known=False)  # in the zone of the space: the 23rd
-    days = await reading_back.daily_means(scoped, "body-weight", *YEAR)
+    days = await summaries.means(scoped, "body-weight", *YEAR)
     assert [(day.day, day.readings, day.low, day.high) for day in days] == [
         (date(2026, 11, 21), 3, 70.0, 75.0),
         (date(2026, 11, 23), 1, 80.0, 80.0),
