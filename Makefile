@@ -4,8 +4,8 @@ PORT ?= 8000
 DATA_DIR ?= .demo
 VENV := .venv
 BIN := $(VENV)/bin
-# Many tests wait more than they work, so two at a time; the acceptance tests share one running product.
-PARALLEL := -n 2 --dist loadfile tests/unit tests/integration
+# Many tests wait more than they work, so two at a time. Acceptance apart: each of the two runs a product of its own.
+PARALLEL := -n 2 --dist loadfile
 SOURCES := src adapters simulators tests benchmarks
 
 .PHONY: help demo setup test test-all lint format bench lock clean
@@ -41,13 +41,13 @@ demo: $(VENV)/.runtime
 
 test: $(VENV)/.dev
 	@sh tests/install-programs.sh
-	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
-	$(BIN)/python -m pytest -m "not slow" tests/acceptance
+	$(BIN)/python -m pytest -m "not slow" $(PARALLEL) tests/unit tests/integration
+	$(BIN)/python -m pytest -m "not slow" $(PARALLEL) tests/acceptance
 
 test-all: $(VENV)/.dev
 	@sh tests/install-programs.sh
-	$(BIN)/python -m pytest $(PARALLEL)
-	$(BIN)/python -m pytest tests/acceptance
+	$(BIN)/python -m pytest $(PARALLEL) tests/unit tests/integration
+	$(BIN)/python -m pytest $(PARALLEL) tests/acceptance
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check $(SOURCES)
