@@ -1,4 +1,4 @@
-"""The product as a user starts it: one demo for the session, and Chromium to use it with."""
+"""The product as a user starts it: one demo for each process of the tests, and Chromium to use it with."""
 
 import json
 import random
