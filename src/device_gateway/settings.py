@@ -39,14 +39,21 @@ class Settings(BaseSettings):
     mqtt_ca: Path | None = Field(None, description="PEM file of the authority that signed the broker's certificate.")
     nats_url: str = Field("", description="nats://127.0.0.1:4222 of the embedded broker; empty for any other broker.")
     nats_secrets: Path | None = Field(None, description="File with the passwords and the account key of that broker.")
+    bond_key: Path | None = Field(
+        None,
+        description="File with the key that opens kept Bluetooth bonds, the same for every `serve`; made if missing.",
+    )
     ingest_slots: int = Field(1, description="Sessions that share the load: 1, 2, 4, 8, 16 … 256.")
     ingest_batch_rows: int = Field(500, ge=1, le=20_000, description="Messages that are committed together, at most.")
     ingest_batch_ms: int = Field(5, ge=0, le=10_000, description="Milliseconds to wait for a batch to fill.")
     ingest_window: int = Field(1000, ge=1, le=60_000, description="Messages taken from the broker, not yet committed.")
     radio: str = Field("", description="unix:PATH or tcp:HOST:PORT of a virtual radio; empty for the host's Bluetooth.")
+    bluez_directory: Path = Field(Path("/var/lib/bluetooth"), description="Where BlueZ of this host keeps its bonds.")
     claim_code_minutes: int = Field(15, ge=1, le=10_080, description="Life of a claim code.")
     session_hours: int = Field(12, ge=1, le=720, description="Life of a sign-in in the portal.")
     quarantine_days: int = Field(90, ge=1, le=3650, description="How long raw payloads that failed are kept.")
+    inbox_days: int = Field(365, ge=1, le=3650, description="How long readings wait for an answer to “is this you?”.")
+    mappings: Path | None = Field(None, description="Directory of mapping files (*.toml): products without an adapter.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @field_validator("database_url", "database_owner_url", "database_ingest_url")

@@ -196,6 +196,7 @@ class Demo:
             "database_ingest_url": self._postgres.url("gateway_ingest"),
             "public_url": self._base_url,
             "radio": self._radio,
+            "bond_key": str(self._data_dir.absolute() / "bond.key"),
         }
         people.write_private(self._data_dir / RUNTIME_FILE, runtime)
 

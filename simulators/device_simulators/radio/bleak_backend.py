@@ -44,6 +44,19 @@ class VirtualRadio:
     async def accept_bond(self, device: BLEDevice, since: float) -> None:
         """Nothing to do: the agent was asked while the bond was made."""
 
+    async def bond_of(self, device: BLEDevice) -> bytes | None:
+        """Our keys of the device, and the address of ours that they are bound to, as JSON."""
+        return await self._host.bond_of(str(device.details))
+
+    async def take_bond(self, bond: bytes) -> str | None:
+        """Goes on with a bond of another virtual host, under its address; why that cannot be, otherwise."""
+        return await self._host.take_bond(bond)
+
+    async def drop_bond(self, address: str) -> bool:
+        """Forgets our keys of the device; there need not be any."""
+        await self._host.drop_bond(address)
+        return True
+
     async def close(self) -> None:
         """Leaves the air."""
         await self._host.close()

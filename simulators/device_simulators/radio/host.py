@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import structlog
 from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailableReason
@@ -14,7 +14,7 @@ from bumble.transport import open_transport
 from bumble.transport.common import Transport
 
 from device_simulators.radio.address import BadRadioAddress, UnixAddress, parse_radio_address
-from device_simulators.radio.bonds import Bonds
+from device_simulators.radio.bonds import Bonds, bond_of, drop_bond, take_bond
 from device_simulators.radio.json_file import read_json, write_json
 from device_simulators.radio.waiting import bounded
 
@@ -80,9 +80,10 @@ class _Pairing(PairingDelegate):
 class Joined:
     """One stay on the air, from joining it until it is lost or left."""
 
-    def __init__(self, transport: Transport, device: Device) -> None:
+    def __init__(self, transport: Transport, device: Device, kept: dict[str, Any]) -> None:
         self.transport = transport
         self.device = device
+        self.kept = kept  # our address and our bonds, as they are in the file
         self.lost: asyncio.Future[None] = transport.source.terminated
         self.connecting = asyncio.Lock()  # a controller has one pending connection at a time
         self.scanning = asyncio.Lock()
@@ -105,6 +106,28 @@ class Host:
             if self._joined is None or self._joined.lost.done():
                 self._joined = await self._join()
             return self._joined
+
+    async def bond_of(self, peer: str) -> bytes | None:
+        """Our bond with `peer` (as Bumble writes its address), for another host."""
+        async with self._joining:
+            return bond_of(read_json(self._bonds_file), peer)
+
+    async def take_bond(self, bond: bytes) -> str | None:
+        """Takes a bond of another host; why it cannot, otherwise. Whoever is on the air leaves it before."""
+        await self.close()
+        async with self._joining:
+            kept = read_json(self._bonds_file)
+            refused = take_bond(kept, bond)
+            if refused is None:
+                write_json(self._bonds_file, kept)
+            return refused
+
+    async def drop_bond(self, address: str) -> None:
+        """Forgets the peer at `address`, on the air or not."""
+        async with self._joining:
+            kept = self._joined.kept if self._joined is not None else read_json(self._bonds_file)
+            if drop_bond(kept, address):
+                write_json(self._bonds_file, kept)
 
     async def close(self) -> None:
         """Leaves the air: links end, peers see it at once."""
@@ -137,7 +160,7 @@ class Host:
         device = Device.from_config_with_hci(config, transport.source, transport.sink)
         device.keystore = Bonds(kept["bonds"], lambda: write_json(self._bonds_file, kept))
         device.pairing_config_factory = self._pairing_config
-        joined = Joined(transport, device)
+        joined = Joined(transport, device, kept)
         device.on(Device.EVENT_ADVERTISEMENT, lambda heard: _tell(joined, heard))
         await bounded(device.power_on(), joined.lost, COMMAND_TIMEOUT_S, "power on")
         return joined

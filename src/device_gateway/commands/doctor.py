@@ -8,6 +8,8 @@ import typer
 from device_gateway.commands.options import AsJson, ConfigFile, DataDir, console, print_json, settings_of
 from device_gateway.database.capabilities import capabilities
 from device_gateway.database.migrate import pending
+from device_gateway.devices.bond_box import gateway_key
+from device_gateway.errors import BadSetting
 from device_gateway.ingest.dialects import adapters, broken_adapters
 from device_gateway.settings import Settings
 from device_gateway.transports.mqtt.broker_url import parse_broker_url
@@ -26,7 +28,7 @@ class Finding:
 def doctor(data_dir: DataDir = None, config: ConfigFile = None, as_json: AsJson = False) -> None:
     """Look at database, broker, radio and adapters. Exit code 1 when something is wrong."""
     settings = settings_of(data_dir, config)
-    findings = [*_database(settings), _broker(settings), _radio(settings), _adapters()]
+    findings = [*_database(settings), _broker(settings), _radio(settings), _bonds(settings), _adapters()]
     if as_json:
         print_json([{"part": f.part, "state": f.state, "problem": f.problem} for f in findings])
     else:
@@ -68,6 +70,16 @@ def _broker(settings: Settings) -> Finding:
 
 def _radio(settings: Settings) -> Finding:
     return Finding("radio", f"virtual, {settings.radio}" if settings.radio else "the Bluetooth adapter of this host")
+
+
+def _bonds(settings: Settings) -> Finding:
+    try:
+        key = gateway_key(settings)
+    except BadSetting as error:
+        return Finding("bonds", "not kept", error.message)
+    if key is None:
+        return Finding("bonds", "not kept: an edge on a new host pairs its devices again (DEVICE_GATEWAY_BOND_KEY)")
+    return Finding("bonds", f"kept, opened by {settings.bond_key}: back it up, apart from the database")
 
 
 def _adapters() -> Finding:

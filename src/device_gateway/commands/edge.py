@@ -4,16 +4,19 @@ import asyncio
 import getpass
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from device_gateway.commands.options import announce_ready, console, errors
-from device_gateway.devices.claim_client import claim_device
+from device_gateway.devices.bond_box import public_text
+from device_gateway.devices.claim_client import claim_device, restore_devices
 from device_gateway.logs import configure_logs
 from device_gateway.settings import load_settings
-from device_gateway.transports.ble.adapter import record_adapter
+from device_gateway.transports.ble.not_taken import WORDS as NOT_TAKEN
 from device_gateway.transports.edge.pair import pair_meter
+from device_gateway.transports.edge.restore import CarriedDevice, restore_meters
 from device_gateway.transports.edge.run import POLL_INTERVAL_S, run_edge
 from device_gateway.transports.edge.state import add_meter, configure, opened
 
@@ -23,6 +26,7 @@ Gateway = Annotated[str, typer.Option("--gateway", help="URL of the gateway, for
 Code = Annotated[str, typer.Option("--code", help="Claim code from the portal, under “my devices”.")]
 HERE = Path(".edge")
 LOW_BATTERY_PERCENT = 15
+NO_BOND = "the gateway keeps no bond of it"
 
 
 @app.callback(invoke_without_command=True)
@@ -35,16 +39,22 @@ def run(
     """Run the edge until it is told to stop."""
     if context.invoked_subcommand:
         return
-    configure_logs("edge", load_settings().log_level)
+    settings = load_settings()
+    configure_logs("edge", settings.log_level)
     with opened(data_dir) as state:
         state.edge()  # an edge that was never claimed says so before it calls itself ready
     announce_ready("edge")
-    asyncio.run(run_edge(data_dir, radio or None, poll_interval_s=poll_interval))
+    bluez = settings.bluez_directory
+    asyncio.run(run_edge(data_dir, radio or None, poll_interval_s=poll_interval, bluez_directory=bluez))
 
 
 @app.command()
 def claim(gateway: Gateway, code: Code, data_dir: EdgeDir = HERE) -> None:
     """Tie this edge to the space whose claim code this is; it gets its credentials."""
+    _claim(gateway, code, data_dir)
+
+
+def _claim(gateway: str, code: str, data_dir: Path) -> None:
     answer = claim_device(gateway, code, "edge")
     mqtt = answer["mqtt"]
     configure(
@@ -54,8 +64,43 @@ def claim(gateway: Gateway, code: Code, data_dir: EdgeDir = HERE) -> None:
         username=mqtt["username"],
         password=mqtt["password"],
         topic_prefix=answer["topics"]["readings"].rpartition("/")[0],
+        bond_key=answer.get("bond_key"),
     )
     console.print(f"This edge is {answer['device_id']}.", highlight=False)
+
+
+@app.command()
+def restore(
+    gateway: Gateway,
+    code: Annotated[
+        str, typer.Option(help="Claim code from “replace this edge” in the portal; none for an edge claimed already.")
+    ] = "",
+    data_dir: EdgeDir = HERE,
+    radio: Annotated[str, typer.Option(envvar="DEVICE_GATEWAY_RADIO", help="Virtual radio; empty: this host's.")] = "",
+) -> None:
+    """On a new host: take the place of an edge that is gone, with its devices and their bonds."""
+    bluez = load_settings().bluez_directory
+    if code:
+        _claim(gateway, code, data_dir)
+    with opened(data_dir) as state:
+        edge = state.edge()
+    key = X25519PrivateKey.generate()  # for this one answer
+    answer = restore_devices(gateway, (edge.edge_id, edge.password), public_text(key))
+    devices = [
+        CarriedDevice(device["device"], device["hardware_id"], device["adapter"], device["bond"])
+        for device in answer["devices"]
+    ]
+    if bond_key := answer.get("bond_key"):
+        with opened(data_dir) as state:
+            state.learn_bond_key(bond_key)
+    restored = asyncio.run(restore_meters(data_dir, radio or None, devices, key, bluez_directory=bluez))
+    for one in restored:
+        why = "reads on" if one.missing is None else f"pair it again: {NOT_TAKEN.get(one.missing, NO_BOND)}"
+        console.print(f"{one.address} ({one.device_id}): {why}", highlight=False, markup=False, soft_wrap=True)
+    if not restored:
+        console.print("There is no device that this edge does not read already.")
+    elif not radio and sys.platform == "linux" and any(one.missing is None for one in restored):
+        console.print("Restart bluetoothd, which reads its bonds when it starts: systemctl restart bluetooth")
 
 
 @app.command()
@@ -67,9 +112,12 @@ def pair(
     passkey: Annotated[
         int | None, typer.Option(min=0, max=999_999, help="What the device shows; asked for if it must be.")
     ] = None,
+    bind_key: Annotated[
+        str, typer.Option(help="Of a scale that broadcasts encrypted, from its maker's app; asked for if it must be.")
+    ] = "",
     radio: Annotated[str, typer.Option(envvar="DEVICE_GATEWAY_RADIO", help="Virtual radio; empty: this host's.")] = "",
 ) -> None:
-    """Bond with a device nearby and tie it to the space whose claim code this is; the edge reads it from then on."""
+    """Pair with a device nearby and tie it to the space whose claim code this is; the edge reads it from then on."""
 
     async def ask(heard: str) -> int | None:
         if passkey is not None:
@@ -79,14 +127,28 @@ def pair(
         text = await asyncio.to_thread(getpass.getpass, f"Passkey that {heard} shows: ")
         return int(text) if text.strip().isdigit() else None
 
+    async def ask_key(heard: str) -> str | None:
+        if bind_key or not sys.stdin.isatty():
+            return bind_key
+        return await asyncio.to_thread(getpass.getpass, f"Bind key of {heard}, 32 digits: ")
+
+    def ask_to_measure() -> None:
+        errors.print("Step on the scale now, and off again.")
+
     with opened(data_dir) as state:
         edge = state.edge()
-    found = asyncio.run(pair_meter(data_dir, radio or None, address=address, ask_passkey=ask))
-    model: Any = record_adapter(found.adapter)  # adapters are found by entry point: their class is not known here
+    pairing = pair_meter(
+        data_dir, radio or None, address=address,
+        ask_passkey=ask, ask_bind_key=ask_key, ask_to_measure=ask_to_measure,
+    )  # fmt: skip
+    found = asyncio.run(pairing)
     answer = claim_device(
-        gateway, code, model.models[0].key, hardware_id=found.address, carrier=(edge.edge_id, edge.password)
+        gateway, code, found.model_key, hardware_id=found.address, carrier=(edge.edge_id, edge.password)
     )
     add_meter(data_dir, device_id=answer["device_id"], address=found.address, adapter=found.adapter, passkey=passkey)
+    if bond_key := answer.get("bond_key"):
+        with opened(data_dir) as state:
+            state.learn_bond_key(bond_key)
     console.print(f"{found.name or found.address} is {answer['device_id']}.", highlight=False)
     if found.battery_percent is not None and found.battery_percent < LOW_BATTERY_PERCENT:
         errors.print(f"Its battery is at {found.battery_percent} %.")

@@ -1,4 +1,4 @@
-"""The other side of ``/api/devices/claim``: an edge that exchanges a claim code for credentials and topics."""
+"""The other side of ``/api/devices``: an edge that exchanges a claim code for credentials, or asks what it carries."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,16 +17,26 @@ def claim_device(
 
     Raises BadSetting for a URL that is none, ClaimRefused or GatewayError with the gateway's words otherwise.
     """
+    body = {"claim_code": code, "model": model} | ({"hardware_id": hardware_id} if hardware_id else {})
+    return _posted(gateway, "claim", body, carrier)
+
+
+def restore_devices(gateway: str, edge: tuple[str, str], key: str) -> dict[str, Any]:  # Any: a JSON object
+    """What the edge with this id and MQTT password carries, as `devices.routes` documents it; bonds are sealed for the
+    public `key`. Raises BadSetting for a URL that is none, GatewayError with the gateway's words otherwise."""
+    return _posted(gateway, "restore", {"key": key}, edge)
+
+
+def _posted(gateway: str, name: str, body: dict[str, str], auth: tuple[str, str] | None) -> dict[str, Any]:
     if urlsplit(gateway).scheme not in ("http", "https"):
         raise BadSetting("--gateway: an http(s) URL is needed")
-    body = {"claim_code": code, "model": model} | ({"hardware_id": hardware_id} if hardware_id else {})
     try:
-        answer = httpx2.post(f"{gateway.rstrip('/')}/api/devices/claim", json=body, auth=carrier, timeout=TIMEOUT_S)
+        answer = httpx2.post(f"{gateway.rstrip('/')}/api/devices/{name}", json=body, auth=auth, timeout=TIMEOUT_S)
     except httpx2.HTTPError as error:
         raise GatewayError(f"{gateway} does not answer: {error}") from error
-    if answer.status_code == ClaimRefused.http_status:
+    if name == "claim" and answer.status_code == ClaimRefused.http_status:
         raise ClaimRefused
-    if answer.status_code != httpx2.codes.CREATED:
+    if not answer.is_success:
         raise GatewayError(f"{gateway} refused with {answer.status_code}: {_detail(answer)}")
     return dict(answer.json())
 

@@ -22,8 +22,8 @@ READ_AS = str.maketrans("ILO", "110", "- ")  # what people take these digits for
 NAME_LENGTH = 60  # characters of what a patient calls a device
 OLDEST = timedelta(days=365 * 30)  # "mine since": a longer history than any device keeps is a slip of the pen
 
-NEW_CODE = """INSERT INTO gateway.claim_code (hash, space_id, name, since, created_at, expires_at)
-  VALUES (%s, %s, %s, %s, %s, %s)"""
+NEW_CODE = """INSERT INTO gateway.claim_code (hash, space_id, name, since, created_at, expires_at, replaces)
+  VALUES (%s, %s, %s, %s, %s, %s, %s)"""
 STATE = """SELECT c.name, c.expires_at, c.used_at, c.device_id FROM gateway.claim_code c WHERE c.created_at = %s"""
 
 
@@ -71,19 +71,29 @@ async def make_claim_code(  # noqa: PLR0917  # the order in which one says it
     minutes: int,
     *,
     now: datetime | None = None,
+    replaces: UUID | None = None,
 ) -> str:
     """A new code such as ``7K3M-Q9TX`` for one device, to be called `name`; valid for `minutes` from `now`.
 
-    since  aware: what the device measured from then on belongs to the patient. Raises BadDeviceName or BadSince.
+    since     aware: what the device measured from then on belongs to the patient
+    replaces  the edge whose place the new one takes
+    Raises BadDeviceName or BadSince.
     """
     name = device_name(name)
     now = now or datetime.now(UTC)
     if since > now or since < now - OLDEST:
         raise BadSince
-    code = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+    code = new_code()
     async with space_scope(connection, space):
-        await connection.execute(NEW_CODE, (code_hash(code), space, name, since, now, now + timedelta(minutes=minutes)))
+        until = now + timedelta(minutes=minutes)
+        await connection.execute(NEW_CODE, (code_hash(code), space, name, since, now, until, replaces))
         await record(connection, Event(EventName.CLAIM_CODE_MADE, space, account.actor, details={"device": name}))
+    return code
+
+
+def new_code() -> str:
+    """Such as ``7K3M-Q9TX``, never made before in all likelihood."""
+    code = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
     return f"{code[:4]}-{code[4:]}"
 
 

@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 from device_gateway.accounts.account import Account
 from device_gateway.database.pool import Row
 from device_gateway.database.scoping import enter_space, space_scope
+from device_gateway.devices.bonds import record_erased
 from device_gateway.devices.edge_commands import command_edge
 from device_gateway.devices.models import known_model
 from device_gateway.devices.pairing import BLUETOOTH_ADDRESS, MACOS_IDENTIFIER, attach
@@ -27,16 +28,17 @@ EDGES = """SELECT d.id, h.name, h.online FROM gateway.device d JOIN gateway.devi
   WHERE h.space_id = %s AND upper_inf(h.during) AND d.kind = 'edge' ORDER BY h.name, d.id"""
 FORGET_OLD = "DELETE FROM gateway.edge_pairing WHERE created_at < %s AND device_id IS NULL"
 NEW = "INSERT INTO gateway.edge_pairing (space_id, edge_id) VALUES (%s, %s) RETURNING id"
-PAIRING = """SELECT p.id, p.edge_id, p.step, p.asked_at, p.asked_after, p.address, p.device_id, h.name AS edge_name,
-    h.online
+PAIRING = """SELECT p.id, p.edge_id, p.step, p.asked_at, p.asked_after, p.address, p.device_id, p.answered,
+    h.name AS edge_name, h.online
   FROM gateway.edge_pairing p JOIN gateway.device_holding h ON h.device_id = p.edge_id AND upper_inf(h.during)
   WHERE p.id = %s"""
 EVENTS = "SELECT id, event, details FROM gateway.edge_event WHERE pairing_id = %s ORDER BY id"
-ASKED = """UPDATE gateway.edge_pairing p SET step = %s, address = coalesce(%s, p.address), asked_at = now(),
-    asked_after = coalesce((SELECT max(e.id) FROM gateway.edge_event e WHERE e.pairing_id = p.id), 0)
+ASKED = """UPDATE gateway.edge_pairing p SET step = %s, address = coalesce(%s, p.address), answered = %s,
+    asked_at = now(), asked_after = coalesce((SELECT max(e.id) FROM gateway.edge_event e WHERE e.pairing_id = p.id), 0)
   WHERE p.id = %s"""
 ADDED = "UPDATE gateway.edge_pairing SET step = 'added', device_id = %s WHERE id = %s"
-TAKEN_OVER = "SELECT device_id, space_id FROM gateway.device_taken_over(%s, %s)"
+TAKEN_OVER = "SELECT device_id, space_id, bond_erased FROM gateway.device_taken_over(%s, %s)"
+IN_USE = "SELECT gateway.device_in_use(%s, %s) AS yes"
 
 
 class EdgeUnknown(GatewayError):
@@ -53,6 +55,12 @@ class NotPaired(GatewayError):
 
 class NoProof(GatewayError):
     """The bond does not prove that you have the device: its holder must remove it first."""
+
+    http_status = 409
+
+
+class StillInUse(GatewayError):
+    """Its holder's edge has read the device within the last day: its holder must remove it, or leave it unused."""
 
     http_status = 409
 
@@ -83,6 +91,7 @@ class EdgePairing:
     said     the last event since the last command, None while the edge is at it; details with it
     heard    devices within reach, the nearest first
     silent   the edge has not said anything for some time
+    answered what the patient typed ("passkey") or compared ("number") since the device was chosen
     """
 
     id: UUID
@@ -96,11 +105,13 @@ class EdgePairing:
     details: dict[str, Any]  # Any: what the edge wrote; shown, never trusted
     heard: Sequence[HeardDevice]
     silent: bool
+    answered: str | None
 
     @property
     def proved(self) -> bool:
-        """Whether the device showed something that only who has it in hand can have read."""
-        return self.said == "paired" and self.details.get("proof") in ("passkey", "number")
+        """Whether the device showed something that only who has it in hand can have read: so says the edge, and the
+        patient was asked for it here."""
+        return self.said == "paired" and self.answered is not None and self.details.get("proof") == self.answered
 
 
 async def edges(connection: AsyncConnection[Row], space: UUID) -> list[AvailableEdge]:
@@ -143,6 +154,7 @@ async def look(connection: AsyncConnection[Row], space: UUID, pairing: UUID) -> 
         details=last.details if last else {},
         heard=sorted(heard.values(), key=lambda device: -device.rssi_dbm),
         silent=last is None and row.step in ("scan", "pair") and waited_s > SILENT_S,
+        answered=row.answered,
     )  # fmt: skip
 
 
@@ -160,12 +172,18 @@ async def choose(connection: AsyncConnection[Row], space: UUID, pairing: EdgePai
 
 async def answer_passkey(connection: AsyncConnection[Row], space: UUID, pairing: EdgePairing, digits: str) -> None:
     """What the device shows."""
-    await _ask(connection, space, pairing, "answer", "passkey", passkey=digits)
+    await _ask(connection, space, pairing, "answer", "passkey", answered="passkey", passkey=digits)
+
+
+async def answer_key(connection: AsyncConnection[Row], space: UUID, pairing: EdgePairing, key: str) -> None:
+    """The bind key of a device that broadcasts."""
+    await _ask(connection, space, pairing, "answer", "key", key=key)
 
 
 async def answer_question(connection: AsyncConnection[Row], space: UUID, pairing: EdgePairing, *, yes: bool) -> None:
     """Whether the numbers are the same, or a bond without proof is wanted."""
-    await _ask(connection, space, pairing, "answer", "confirm", accept=yes)
+    compared = "number" if yes and pairing.said == "number" else None
+    await _ask(connection, space, pairing, "answer", "confirm", answered=compared, accept=yes)
 
 
 async def add(
@@ -177,11 +195,13 @@ async def add(
     name: str,
     since: datetime,
     take_over: bool,
+    bond_key: str | None = None,
 ) -> UUID:
     """The bonded device becomes one of the patient's; the edge reads it from then on. Its id.
 
-    With `take_over` a device that someone else holds changes hands: the bond made now proves who has it. Raises
-    NotPaired, NoProof, and as `attach`: DeviceAlreadyClaimed, BadDeviceName, BadSince, UnknownModel.
+    With `take_over` a device that someone else holds changes hands: the bond made now proves who has it. `bond_key`:
+    what the edge seals the bond for, so that another edge can go on with it. Raises NotPaired, NoProof, StillInUse, and
+    as `attach`: DeviceAlreadyClaimed, BadDeviceName, BadSince, UnknownModel.
     """
     if pairing.said != "paired" or pairing.address is None:
         raise NotPaired
@@ -194,9 +214,10 @@ async def add(
             hub=pairing.edge, model=known.model.key, hardware_id=pairing.address, name=name, since=since,
         )  # fmt: skip
         await connection.execute(ADDED, (device, pairing.id))
+        key = {"bond_key": bond_key} if bond_key else {}
         await command_edge(
             connection, space, pairing.edge, "adopt",
-            pairing=str(pairing.id), device=str(device), address=pairing.address, adapter=known.dialect,
+            pairing=str(pairing.id), device=str(device), address=pairing.address, adapter=known.dialect, **key,
         )  # fmt: skip
     return device
 
@@ -204,13 +225,16 @@ async def add(
 async def _take_over(connection: AsyncConnection[Row], space: UUID, pairing: EdgePairing, model: str) -> None:
     row = await (await connection.execute(TAKEN_OVER, (pairing.id, model))).fetchone()
     if row is None:
-        raise NoProof
+        [used] = await (await connection.execute(IN_USE, (pairing.id, model))).fetchall()
+        raise StillInUse if used.yes else NoProof
     await enter_space(connection, row.space_id)
     event = Event(
         EventName.DEVICE_RELEASED, row.space_id, Actor("system"),
         resource=f"Device/{row.device_id}", reason="paired by someone who has it in hand", details={"model": model},
     )  # fmt: skip
     await record(connection, event)
+    if row.bond_erased:
+        await record_erased(connection, row.space_id, Actor("system"), row.device_id, model)
     await enter_space(connection, space)
 
 
@@ -222,10 +246,11 @@ async def _ask(
     command: str,
     *,
     choose: str | None = None,
+    answered: str | None = None,
     **details: str | int | bool,
 ) -> None:
     async with space_scope(connection, space):
-        await connection.execute(ASKED, (step, choose, pairing.id))
+        await connection.execute(ASKED, (step, choose, answered, pairing.id))
         await command_edge(connection, space, pairing.edge, command, pairing=str(pairing.id), **details)
 
 

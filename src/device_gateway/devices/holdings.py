@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from device_gateway.database.pool import Row
 from device_gateway.database.scoping import space_scope
+from device_gateway.devices.bonds import bond_of, record_erased
 from device_gateway.devices.claim_codes import device_name
 from device_gateway.devices.edge_commands import command_edge
 from device_gateway.devices.models import model_name
@@ -20,8 +21,9 @@ DISCONNECT = "broker:disconnect"  # job: the broker ends the device's connection
 
 HELD = """SELECT d.id, d.model, d.kind, d.parent_id, d.hardware_id, h.name, lower(h.during) AS since, h.last_seen_at,
     h.battery_percent, h.clock_skew_s, gateway.inbox_count(d.id) AS waiting, h.online, h.online_since,
-    h.rssi_dbm, h.bond_lost_at
+    h.rssi_dbm, h.bond_lost_at, b.sealed IS NOT NULL AS bond_kept, b.device_id IS NOT NULL AS bond_known
   FROM gateway.device_holding h JOIN gateway.device d ON d.id = h.device_id
+    LEFT JOIN gateway.device_bond b ON b.device_id = d.id AND b.edge_id = d.parent_id
   WHERE h.space_id = %s AND upper_inf(h.during) AND (%s::uuid IS NULL OR d.id = %s)
   ORDER BY h.name, d.id"""
 SYNCS = """SELECT a.hour, a.stored, a.duplicate, a.corrected, a.rejected, a.unassigned
@@ -56,6 +58,7 @@ class HeldDevice:
     online        of an edge or hub, since `online_since`; None: it never said
     rssi_dbm      signal at the edge, at the last contact
     bond_lost_at  when the edge found that the device and it no longer know each other
+    bond_kept     whether another edge could go on with its bond; None: the edge never said
     """
 
     id: UUID
@@ -75,6 +78,7 @@ class HeldDevice:
     online_since: datetime | None = None
     rssi_dbm: int | None = None
     bond_lost_at: datetime | None = None
+    bond_kept: bool | None = None
 
 
 async def held_devices(connection: AsyncConnection[Row], space: UUID, device: UUID | None = None) -> list[HeldDevice]:
@@ -90,6 +94,7 @@ async def held_devices(connection: AsyncConnection[Row], space: UUID, device: UU
                     row.since, row.last_seen_at, row.battery_percent, row.clock_skew_s, row.waiting,
                     [Sync(*sync) for sync in syncs],
                     row.online, row.online_since, row.rssi_dbm, row.bond_lost_at,
+                    row.bond_kept if row.bond_known else None,
                 )
             )  # fmt: skip
     return found
@@ -108,6 +113,7 @@ async def release(connection: AsyncConnection[Row], space: UUID, device: UUID, a
     """
     async with space_scope(connection, space):
         name = await holding_name(connection, device)
+        bond = await bond_of(connection, device)
         row = await (await connection.execute(RELEASE, (device,))).fetchone()
         if row is None or not row[0]:
             return False
@@ -118,6 +124,8 @@ async def release(connection: AsyncConnection[Row], space: UUID, device: UUID, a
             EventName.DEVICE_RELEASED, space, actor, resource=f"Device/{device}", details={"device": name or ""}
         )
         await record(connection, event)
+        if bond is not None:
+            await record_erased(connection, space, actor, device, name or "")
     return True
 
 

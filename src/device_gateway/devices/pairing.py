@@ -15,6 +15,7 @@ from device_gateway.devices.claim_codes import code_hash, make_claim_code
 from device_gateway.devices.credentials import hash_password, new_password
 from device_gateway.devices.holdings import holding_name
 from device_gateway.devices.models import KnownModel, known_model
+from device_gateway.devices.replacement import take_place
 from device_gateway.errors import ClaimRefused, DeviceAlreadyClaimed, GatewayError
 from device_gateway.journal import Actor, Event, EventName, record
 
@@ -70,7 +71,8 @@ async def redeem(
     """The device that now belongs to the code's space, in one transaction with its journal row.
 
     parent  hub or edge that carries the device, already identified by its credentials.
-    Raises UnknownModel, BadHardwareId, NeedsCarrier, CannotBeCarried, ClaimRefused (the code) or DeviceAlreadyClaimed.
+    Raises UnknownModel, BadHardwareId, NeedsCarrier, CannotBeCarried, ClaimRefused (the code), WantsEdge or
+    DeviceAlreadyClaimed.
     """
     known = known_model(model)
     if parent and known.model.kind != "device":
@@ -86,6 +88,7 @@ async def redeem(
     try:
         async with connection.transaction():
             device, space = await _redeem(connection, digest, known, parent, hardware_id, password)
+            await take_place(connection, digest, space, device, known)
             await record(connection, await _claimed(connection, space, device, known))
     except ExclusionViolation as error:
         await _tell_refusal(connection, digest, known)

@@ -1,4 +1,7 @@
-"""``POST /api/devices/claim``: a device, hub or edge exchanges a claim code for its place in the registry."""
+"""``POST /api/devices/claim``: a device, hub or edge exchanges a claim code for its place in the registry.
+
+``POST /api/devices/restore``: an edge on a new host asks what it carries.
+"""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,7 +13,10 @@ from starlette.responses import JSONResponse, Response
 
 from device_gateway.database.pool import Row
 from device_gateway.devices import guesses
+from device_gateway.devices.bond_box import gateway_key, gateway_public_key
+from device_gateway.devices.bonds import hand_on
 from device_gateway.devices.carrier import BadCarrierCredentials, carrier_of
+from device_gateway.devices.models import EDGE
 from device_gateway.devices.pairing import Paired, redeem
 from device_gateway.devices.topics import DEVICE_SENDS, HUB_SENDS, RECEIVED, hub_topic, topic_of
 from device_gateway.errors import ClaimRefused, DeviceAlreadyClaimed, GatewayError
@@ -18,6 +24,7 @@ from device_gateway.journal import Actor, Event, EventName, record
 from device_gateway.state import pool_of, settings_of
 
 MAX_BODY = 4096  # bytes: the request has three short fields
+NOT_STORED = {"Cache-Control": "no-store"}
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 router = APIRouter(prefix="/api/devices", tags=["devices"])
@@ -29,6 +36,16 @@ class ClaimRequest(msgspec.Struct, forbid_unknown_fields=True):
     claim_code: str
     model: str
     hardware_id: str | None = None
+
+
+class RestoreRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of a restore. `key`: an X25519 public key of the edge, base64; bonds are sealed for it."""
+
+    key: str
+
+
+class BadRestore(GatewayError):
+    """The body is JSON: {"key": an X25519 public key, 32 octets in base64}."""
 
 
 class BadClaim(GatewayError):
@@ -91,15 +108,50 @@ async def claim(request: Request) -> Response:
             await guesses.give_back(connection, address)
             raise
         await guesses.give_back(connection, address)
-    return JSONResponse(_answer(paired, broker), 201, headers={"Cache-Control": "no-store"})
+    answer = _answer(paired, broker)
+    if (paired.known.model.kind == EDGE.kind or parent) and (key := gateway_public_key(settings)):
+        answer["bond_key"] = key
+    return JSONResponse(answer, 201, headers=NOT_STORED)
 
 
-async def _body(request: Request) -> ClaimRequest:
+@router.post("/restore", summary="What an edge carries, with the bonds that are kept")
+async def restore(request: Request) -> Response:
+    """For an edge on a new host, with HTTP Basic (its id and MQTT password): its devices, and their bonds, sealed for
+    the key that it sends. Repeating it is harmless."""
+    settings = settings_of(request)
+    try:
+        wanted = msgspec.json.decode(await _octets(request, BadRestore), type=RestoreRequest)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BadRestore from error
+    address = guesses.network_of(request.client.host if request.client else None)
+    async with pool_of(request).connection() as connection:
+        await guesses.take(connection, address)
+        edge = await carrier_of(connection, request)
+        if edge is None:
+            raise BadCarrierCredentials
+        try:
+            devices = await hand_on(connection, edge, gateway_key(settings), wanted.key)
+        except ValueError as error:
+            raise BadRestore from error
+        finally:
+            await guesses.give_back(connection, address)
+    answer: dict[str, Any] = {"devices": devices}  # Any: a JSON object
+    if key := gateway_public_key(settings):
+        answer["bond_key"] = key
+    return Response(msgspec.json.encode(answer), media_type="application/json", headers=NOT_STORED)
+
+
+async def _octets(request: Request, too_many: type[GatewayError]) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BODY:
-            raise BadClaim
+            raise too_many
+    return bytes(body)
+
+
+async def _body(request: Request) -> ClaimRequest:
+    body = await _octets(request, BadClaim)
     try:
         wanted = msgspec.json.decode(body, type=ClaimRequest)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

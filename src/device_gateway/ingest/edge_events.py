@@ -1,4 +1,4 @@
-"""What an edge tells beside readings: ``…/event`` (contact, lost bonds, how a pairing goes) and ``…/status``.
+"""What an edge tells beside readings: ``…/event`` (contact, bonds kept and lost, how a pairing goes) and ``…/status``.
 
 An event with a `message_id` is answered like readings: only then does the edge forget it.
 """
@@ -13,6 +13,7 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from device_gateway.database.pool import Row
+from device_gateway.devices.bond_box import box_of
 from device_gateway.readings.model import Rejected
 
 EVENT, STATUS = "event", "status"  # kinds of topics
@@ -35,6 +36,13 @@ OF_PAIRING = """INSERT INTO gateway.edge_event (space_id, pairing_id, message_id
   WHERE p.id = %s AND p.edge_id = %s
     AND (SELECT count(*) FROM gateway.edge_event e WHERE e.pairing_id = p.id) < %s
   ON CONFLICT (pairing_id, message_id) DO NOTHING"""
+BOND = """INSERT INTO gateway.device_bond AS b (device_id, space_id, edge_id, sealed, made_at)
+  SELECT d.id, h.space_id, d.parent_id, %s, least(%s, now()) FROM gateway.device d
+    JOIN gateway.device_holding h ON h.device_id = d.id AND upper_inf(h.during)
+  WHERE d.parent_id = %s AND %s IN (d.id::text, d.hardware_id)
+  ON CONFLICT (device_id) DO UPDATE SET space_id = excluded.space_id, edge_id = excluded.edge_id,
+    sealed = excluded.sealed, made_at = excluded.made_at, updated_at = now()
+  WHERE b.made_at < excluded.made_at"""
 ONLINE = """UPDATE gateway.device_holding SET online = %s, online_since = now(), last_seen_at = now()
   WHERE device_id = %s AND upper_inf(during) AND online IS DISTINCT FROM %s"""
 
@@ -104,10 +112,22 @@ def save(connection: Connection[Row], told: Iterable[Told]) -> None:
             )  # fmt: skip
         elif what.event == "bond_lost":
             connection.execute(BOND_LOST, (what.at, sender, what.details.get("device")))
+        elif what.event == "bond":
+            _keep_bond(connection, sender, what)
         elif (pairing := _uuid(what.details.get("pairing"))) is not None and what.message_id:
             connection.execute(
                 OF_PAIRING, (what.message_id, what.event, Jsonb(what.details), pairing, sender, MOST_PER_PAIRING)
             )
+
+
+def _keep_bond(connection: Connection[Row], sender: UUID, what: EdgeEvent) -> None:
+    """The box as it came: what opens it is elsewhere. Without one, the edge's system does not give the bond away."""
+    box = what.details.get("bond")
+    try:
+        sealed = box_of(box) if isinstance(box, str) else None
+    except ValueError:
+        return
+    connection.execute(BOND, (sealed, what.at, sender, what.details.get("device")))
 
 
 def _within(value: Detail, lowest: int, highest: int) -> int | None:

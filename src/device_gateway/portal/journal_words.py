@@ -22,6 +22,8 @@ PERMITTED: Mapping[str, str] = {
     EventName.CLAIM_CODE_MADE: _("You made a claim code for “%(device)s”."),
     EventName.DEVICE_CLAIMED: _("“%(device)s” was paired with your space."),
     EventName.DEVICE_RELEASED: _("You removed “%(device)s”. What it measured before stays with you."),
+    EventName.BOND_HANDED_ON: _("The kept bond of “%(device)s” was handed to the edge that carries it now."),
+    EventName.BOND_ERASED: _("The kept bond of “%(device)s” was erased."),
     EventName.DEVICE_SYNCED: _("“%(device)s” sent measurements."),
     App.APP_PAIRED: _("You connected %(app)s."),
     App.APP_UNPAIRED: _("You disconnected %(app)s: its access ended at once."),
@@ -33,6 +35,10 @@ PERMITTED: Mapping[str, str] = {
     App.GRANT_REVOKED: _("The access of an app ended."),
 }
 COUNTED: Mapping[str, tuple[str, str]] = {
+    EventName.EDGE_REPLACED: _n(
+        "A new edge took the place of “%(device)s”, with %(num)s device.",
+        "A new edge took the place of “%(device)s”, with %(num)s devices.",
+    ),
     EventName.READINGS_SEEN: _n("You looked at %(num)s measurement.", "You looked at %(num)s measurements."),
     EventName.APP_SEARCHED_OBSERVATIONS: _n(
         "%(app)s read %(num)s measurement: %(metrics)s.", "%(app)s read %(num)s measurements: %(metrics)s."

@@ -14,12 +14,14 @@ from device_gateway.accounts.forms import read_form
 from device_gateway.accounts.origin import check_token
 from device_gateway.devices.claim_codes import NAME_LENGTH, BadDeviceName, BadSince, claim_state, make_claim_code
 from device_gateway.devices.holdings import HeldDevice, held_devices
-from device_gateway.devices.models import KnownModel, known_model, known_models
+from device_gateway.devices.models import EDGE, KnownModel, known_model, known_models
 from device_gateway.devices.pairing import BadHardwareId, UnknownHub, attach
+from device_gateway.devices.replacement import replacement_code
 from device_gateway.errors import DeviceAlreadyClaimed, NotFound, UnknownModel
 from device_gateway.portal.patient import Patient, space_of
 from device_gateway.portal.translations import marked as _
 from device_gateway.portal.words import Words
+from device_gateway.readings.model import Model
 from device_gateway.state import pages_of, pool_of, settings_of
 
 router = APIRouter(prefix="/devices/new", include_in_schema=False)
@@ -99,10 +101,30 @@ async def _code(
     minutes = settings_of(request).claim_code_minutes
     async with pool_of(request).connection() as connection:
         code = await make_claim_code(connection, space_of(account), account, entered.name, since, minutes, now=now)
+    return _shown(request, code, known.model, entered.name, now, {})
+
+
+def _shown(  # noqa: PLR0917  # what the page says, in its order
+    request: Request, code: str, model: Model, name: str, now: datetime, more: dict[str, object]
+) -> Response:
+    minutes = settings_of(request).claim_code_minutes
     made_us = (now - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-    context = {"code": code, "qr": _qr(code), "model": known.model, "name": entered.name, "minutes": minutes}
+    context = {"code": code, "qr": _qr(code), "model": model, "name": name, "minutes": minutes, **more}
     context |= _state(now + timedelta(minutes=minutes), made_us, None)
     return pages_of(request).render(request, "claim_code.html", context, 201)
+
+
+@router.post("/replacement/{edge}")
+async def replacement(request: Request, account: Patient, edge: UUID) -> Response:
+    """A claim code for the edge that takes the place of one whose host is gone."""
+    check_token(await read_form(request), account)
+    settings, now = settings_of(request), datetime.now(UTC)
+    async with pool_of(request).connection() as connection:
+        code, name = await replacement_code(
+            connection, account, space_of(account), edge, minutes=settings.claim_code_minutes, now=now
+        )
+    command = f"device-gateway edge restore --gateway {settings.public_url} --code {code}"
+    return _shown(request, code, EDGE, name, now, {"command": command})
 
 
 async def _attach(request: Request, account: Patient, entered: Entered, since: datetime) -> Response:

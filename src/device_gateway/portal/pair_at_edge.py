@@ -10,14 +10,16 @@ from starlette.responses import RedirectResponse, Response
 from device_gateway.accounts.forms import read_form
 from device_gateway.accounts.origin import check_token
 from device_gateway.devices import edge_pairing
+from device_gateway.devices.bind_keys import BadBindKey, parse_bind_key
+from device_gateway.devices.bond_box import gateway_public_key
 from device_gateway.devices.claim_codes import NAME_LENGTH, BadDeviceName, BadSince
-from device_gateway.devices.edge_pairing import EdgePairing, EdgeUnknown, NoProof, NotPaired
+from device_gateway.devices.edge_pairing import EdgePairing, EdgeUnknown, NoProof, NotPaired, StillInUse
 from device_gateway.devices.models import model_name
 from device_gateway.errors import DeviceAlreadyClaimed
 from device_gateway.portal.new_device import since_of
 from device_gateway.portal.patient import Patient, space_of
 from device_gateway.portal.translations import marked as _
-from device_gateway.state import pages_of, pool_of
+from device_gateway.state import pages_of, pool_of, settings_of
 
 REFRESH_S = 2  # seconds: how often a page that waits looks again
 
@@ -28,14 +30,20 @@ FAILURES: Mapping[str, str] = {
     "DeviceNotHeard": _("The device is not heard any more: wake it up and bring it nearer."),
     "BondLost": _("The device still has an old bond: remove it in the device's own settings, then try again."),
     "NoAnswer": _("The device did not answer in time."),
+    "BindKeyWrong": _(
+        "The bind key does not open what the device sends: check its 32 digits, and that it is this device's."
+    ),
+    "NothingMeasured": _("No new measurement was heard: try again, and use the device when you are asked to."),
     "LinkLost": _("The connection to the device was lost."),
     "RadioUnavailable": _("The edge has no Bluetooth at the moment."),
 }
+QUESTIONS = ("passkey_wanted", "key_wanted", "number", "risk", "paired", "failed")
 ANOTHER_FAILURE = _("Pairing did not work.")
 PROBLEMS = {
     BadDeviceName: _("Give it a name of 1 to 60 characters."),
     BadSince: _("Choose a day that is not in the future."),
     NoProof: _("This bond does not prove that you have the device: its holder must remove it first."),
+    StillInUse: _("Its holder used the device within the last day: they must remove it first, or leave it for a day."),
 }
 ALREADY_CLAIMED = _("Someone else holds this device.")
 
@@ -85,6 +93,13 @@ async def answered(request: Request, account: Patient, pairing: UUID) -> Respons
                 wrong = _("A passkey has up to six digits.")
                 return await _page(request, found, "pair_at_edge.html", problem=wrong)
             await edge_pairing.answer_passkey(connection, space, found, digits)
+        elif "bind_key" in form:
+            try:
+                key = parse_bind_key(form["bind_key"]).hex()
+            except BadBindKey:
+                wrong = _("A bind key has 32 digits: 0 to 9 and a to f.")
+                return await _page(request, found, "pair_at_edge.html", problem=wrong)
+            await edge_pairing.answer_key(connection, space, found, key)
         elif form.get("answer") in ("yes", "no"):
             await edge_pairing.answer_question(connection, space, found, yes=form["answer"] == "yes")
         elif form.get("again") == "scan":
@@ -104,8 +119,9 @@ async def _add(request: Request, account: Patient, pairing: EdgePairing, form: M
         since = now if take_over else since_of(day, words, now)
         async with pool_of(request).connection() as connection:
             await edge_pairing.add(
-                connection, account, space_of(account), pairing, name=name, since=since, take_over=take_over
-            )
+                connection, account, space_of(account), pairing, name=name, since=since, take_over=take_over,
+                bond_key=gateway_public_key(settings_of(request)),
+            )  # fmt: skip
     except NotPaired:
         pass  # sent twice, or too late: the page says where it is
     except DeviceAlreadyClaimed:
@@ -129,7 +145,10 @@ async def _page(
     **typed: str | bool,
 ) -> Response:
     words = pages_of(request).words(request)
-    question = pairing.said in ("passkey_wanted", "number", "risk", "paired", "failed") and pairing.step != "added"
+    question = (
+        pairing.said in ("passkey_wanted", "key_wanted", "number", "risk", "paired", "failed")
+        and pairing.step != "added"
+    )
     done = pairing.step == "added" and pairing.said == "first_reading"
     context = {
         "pairing": pairing,

@@ -13,10 +13,12 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import BaseBleakScanner
 
 from device_gateway.errors import PartMissing
+from device_gateway.transports.ble.bluez.bond_files import BondFiles
 from device_gateway.transports.ble.pairing_agent import PairingAgent
 
 GROUP = "device_gateway.radios"
 VIRTUAL = "virtual"
+BLUEZ_DIRECTORY = Path("/var/lib/bluetooth")
 
 
 class Radio(Protocol):
@@ -44,6 +46,17 @@ class Radio(Protocol):
         `since` is the event loop's time when the connection began. Raises BondRefused; the bond is gone then.
         """
 
+    async def bond_of(self, device: BLEDevice) -> bytes | None:
+        """Our keys of the device, for another host to go on with; None where there are none, or the operating system
+        does not give them away. What the octets mean is known to the same kind of radio only."""
+
+    async def take_bond(self, bond: bytes) -> str | None:
+        """Goes on with a bond of another host. None when it was taken; otherwise why not, a name of `not_taken`."""
+
+    async def drop_bond(self, address: str) -> bool:
+        """Forgets our keys of the device at `address`, there need not be any. False where that can only be done while
+        the device is heard. Raises RadioUnavailable."""
+
     async def close(self) -> None:
         """Leaves the radio to others."""
 
@@ -59,8 +72,9 @@ class HostRadio:
     scanner_backend: type[BaseBleakScanner] | None = None
     client_backend: type[BaseBleakClient] | None = None
 
-    def __init__(self, agent: PairingAgent) -> None:
+    def __init__(self, agent: PairingAgent, bluez_directory: Path) -> None:
         self._bluez = None
+        self._files = BondFiles(bluez_directory)
         if sys.platform == "linux":
             from device_gateway.transports.ble.bluez.host import BlueZ  # D-Bus is there on Linux only
 
@@ -76,19 +90,33 @@ class HostRadio:
         if self._bluez:
             await self._bluez.accept_bond(device.details["path"], since)
 
+    async def bond_of(self, device: BLEDevice) -> bytes | None:
+        return await asyncio.to_thread(self._files.read, device.address) if self._bluez else None
+
+    async def take_bond(self, bond: bytes) -> str | None:
+        return await asyncio.to_thread(self._files.write, bond) if self._bluez else "other_system"
+
+    async def drop_bond(self, address: str) -> bool:
+        if not self._bluez:
+            return False
+        await self._bluez.ready()
+        return await self._bluez.remove(address)
+
     async def close(self) -> None:
         if self._bluez:
             await self._bluez.close()
 
 
 @asynccontextmanager
-async def open_radio(spec: str | None, bonds: Path, agent: PairingAgent) -> AsyncIterator[Radio]:
+async def open_radio(
+    spec: str | None, bonds: Path, agent: PairingAgent, bluez_directory: Path = BLUEZ_DIRECTORY
+) -> AsyncIterator[Radio]:
     """The virtual radio at `spec` (``unix:PATH`` or ``tcp:HOST:PORT``), or the host's when `spec` is empty.
 
-    Whoever bonds asks `agent`. A virtual radio keeps its bonds in the file `bonds`. Raises PartMissing when the package
-    with the virtual radio is not installed.
+    Whoever bonds asks `agent`. A virtual radio keeps its bonds in the file `bonds`, BlueZ those of this host under
+    `bluez_directory`. Raises PartMissing when the package with the virtual radio is not installed.
     """
-    radio = virtual_radio(spec, bonds, agent) if spec else HostRadio(agent)
+    radio = virtual_radio(spec, bonds, agent) if spec else HostRadio(agent, bluez_directory)
     try:
         yield radio
     finally:

@@ -3,8 +3,9 @@
 {"command": "scan", "pairing": id, "seconds"?: 20}            tell which devices are heard
 {"command": "pair", "pairing": id, "address": "C0:…"}         bond with one
 {"command": "passkey", "pairing": id, "passkey": "271828"}    what the device shows
+{"command": "key", "pairing": id, "key": "00112233…"}         bind key of a device that broadcasts: 32 digits
 {"command": "confirm", "pairing": id, "accept": true}         the number is the same; or: a bond without proof will do
-{"command": "adopt", "pairing": id, "device": id, "address": "C0:…", "adapter": "ble-glucose"}
+{"command": "adopt", "pairing": id, "device": id, "address": "C0:…", "adapter": "ble-glucose", "bond_key"?: base64}
 {"command": "forget", "device": id}                           read it no more, remove the bond
 {"command": "sync", "device"?: id}                            read it (or all) as soon as it is heard
 {"command": "allow", "device": id, "set_clock": false, "delete_sent": false}
@@ -37,6 +38,12 @@ class Passkey(msgspec.Struct, tag_field="command", tag="passkey"):
     at: datetime | None = None
 
 
+class Key(msgspec.Struct, tag_field="command", tag="key"):
+    pairing: str
+    key: str
+    at: datetime | None = None
+
+
 class Confirm(msgspec.Struct, tag_field="command", tag="confirm"):
     pairing: str
     accept: bool
@@ -48,6 +55,7 @@ class Adopt(msgspec.Struct, tag_field="command", tag="adopt"):
     device: str
     address: str
     adapter: str
+    bond_key: str | None = None
 
 
 class Forget(msgspec.Struct, tag_field="command", tag="forget"):
@@ -64,9 +72,9 @@ class Allow(msgspec.Struct, tag_field="command", tag="allow"):
     delete_sent: bool
 
 
-PAIRING_COMMANDS = Scan | Pair | Passkey | Confirm
+PAIRING_COMMANDS = Scan | Pair | Passkey | Key | Confirm
 PAIRING_PATIENCE: Final = timedelta(minutes=2)
-Command = Scan | Pair | Passkey | Confirm | Adopt | Forget | Sync | Allow
+Command = Scan | Pair | Passkey | Key | Confirm | Adopt | Forget | Sync | Allow
 _COMMAND = msgspec.json.Decoder(Command)
 
 

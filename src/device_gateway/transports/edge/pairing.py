@@ -3,6 +3,7 @@
 One pairing at a time; another one takes its place. What happens is told as events that carry the pairing's id:
 
     heard {address, name, adapter, model, rssi_dbm}   scanned {devices}
+    key_wanted {address}: a bind key    measurement_wanted {address}: of a device that broadcasts
     passkey_wanted {address}    number {address, number}    risk {address}: the bond would prove nothing
     paired {address, adapter, model, name, proof}   proof: "passkey", "number" or "none"
     failed {reason}
@@ -11,21 +12,23 @@ One pairing at a time; another one takes its place. What happens is told as even
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 import structlog
 
+from device_gateway.devices.bind_keys import BadBindKey, parse_bind_key
 from device_gateway.errors import GatewayError
-from device_gateway.transports.ble.adapter import record_adapter
+from device_gateway.transports.ble.adapter import broadcast_adapters, check_adapter
 from device_gateway.transports.ble.bond import forget_bond
 from device_gateway.transports.ble.device_facts import read_battery_percent, read_make
-from device_gateway.transports.ble.errors import RadioUnavailable
+from device_gateway.transports.ble.errors import BindKeyWrong, RadioUnavailable
 from device_gateway.transports.ble.link import connected
 from device_gateway.transports.ble.pairing_agent import PairingAgent
 from device_gateway.transports.ble.radio import Radio
 from device_gateway.transports.ble.scan import Heard
 from device_gateway.transports.edge.attending import Attendant
-from device_gateway.transports.edge.commands import Adopt, Confirm, Pair, Passkey, Scan
+from device_gateway.transports.edge.broadcast_pairing import KEY_S, MEASUREMENT_S, first_measurement
+from device_gateway.transports.edge.commands import Adopt, Confirm, Key, Pair, Passkey, Scan
 from device_gateway.transports.edge.messages import event_message
 from device_gateway.transports.edge.publisher import Publisher
 from device_gateway.transports.edge.state import EdgeState, Meter
@@ -67,6 +70,7 @@ class Pairing:
         self.id = number
         self.proof: Proof = "none"
         self.answers: asyncio.Queue[str] = asyncio.Queue()
+        self.measured: Heard | None = None  # the broadcast by which it was paired
         self._publisher = publisher
 
     def tell(self, event: str, **details: str | int | bool | None) -> None:
@@ -91,9 +95,17 @@ class Pairing:
         self.tell("risk", address=address)
         return await self._answer() == "yes"
 
-    async def _answer(self) -> str | None:
+    async def bind_key(self, address: str) -> bytes:
+        """The key of a device that broadcasts. Raises BindKeyWrong for what is none, and where none was given."""
+        self.tell("key_wanted", address=address)
         try:
-            return await asyncio.wait_for(self.answers.get(), ANSWER_S)
+            return parse_bind_key(await self._answer(KEY_S) or "")
+        except BadBindKey:
+            raise BindKeyWrong from None
+
+    async def _answer(self, wait_s: float = ANSWER_S) -> str | None:
+        try:
+            return await asyncio.wait_for(self.answers.get(), wait_s)
         except TimeoutError:
             return None
 
@@ -112,6 +124,8 @@ class PairingDesk:
         self._agent = agent
         self._work: asyncio.Task[None] | None = None
         self._pairing: Pairing | None = None
+        self._to_forget: frozenset[str] = frozenset()  # addresses, once they are heard
+        self._forgetting: set[asyncio.Task[None]] = set()
 
     def scan(self, command: Scan) -> None:
         """Tells for some seconds which devices are heard."""
@@ -121,35 +135,72 @@ class PairingDesk:
         """Bonds with a device, asking what it asks."""
         self._begin(command.pairing, lambda radio, pairing: self._pair(radio, pairing, command.address.upper()))
 
-    def answer(self, command: Passkey | Confirm) -> None:
+    def answer(self, command: Passkey | Key | Confirm) -> None:
         """What the person says. For a pairing that is not the present one it comes too late."""
         if self._pairing is not None and self._pairing.id == command.pairing:
-            said = command.passkey if isinstance(command, Passkey) else "yes" if command.accept else "no"
+            match command:
+                case Passkey():
+                    said = command.passkey
+                case Key():
+                    said = command.key
+                case Confirm():
+                    said = "yes" if command.accept else "no"
             self._pairing.answers.put_nowait(said)
 
     def adopt(self, command: Adopt) -> None:
         """The gateway has registered the device: it is read from now on. Raises UnknownModel."""
-        record_adapter(command.adapter)
+        check_adapter(command.adapter)
+        if command.bond_key is not None:
+            self._state.learn_bond_key(command.bond_key)
         self._state.set_meter(
             Meter(command.device, command.address.upper(), command.adapter, None, None, pairing=command.pairing)
         )
         self._attendant.look_again(command.device)
+        measured = self._pairing.measured if self._pairing is not None else None
+        if measured is not None and measured.address == command.address.upper():
+            self._attendant.take_broadcast(measured)
 
     async def forget(self, device_id: str) -> None:
-        """Reads it no more and removes the bond, as far as it is ours to remove."""
-        meter = self._state.meter(device_id)
-        if meter is None:
+        """Reads it no more and removes our side of the bond: now, or once there is a radio or the device is heard."""
+        if self._state.meter(device_id) is None:
             return
-        self._state.drop_meter(device_id)
+        self._state.forget_meter(device_id)
         if self.radio is not None:
             async with self._attendant.paused():
-                heard = await self._attendant.hear(meter.address, FIND_S)
-                await forget_bond(self.radio, heard.device)
+                await self.forget_left()
+
+    async def forget_left(self) -> None:
+        """Removes the bonds that are still to be forgotten, as far as that can be without their devices."""
+        for address in self._state.to_forget():
+            if self.radio is not None and await self.radio.drop_bond(address):
+                self._state.forgotten(address)
+                _log.info("edge.bond_forgotten", address=address)
+        self._to_forget = frozenset(self._state.to_forget())
+
+    def heard(self, device: Heard) -> None:
+        """Takes the bond of a device that is to be forgotten and had to be heard for that."""
+        if device.address in self._to_forget and self.radio is not None:
+            self._to_forget -= {device.address}
+            task = asyncio.create_task(self._forget_heard(self.radio, device))
+            self._forgetting.add(task)
+            task.add_done_callback(self._forgetting.discard)
+
+    async def _forget_heard(self, radio: Radio, device: Heard) -> None:
+        try:
+            async with self._attendant.paused():
+                if device.address in self._state.to_forget():
+                    await forget_bond(radio, device.device)
+                    self._state.forgotten(device.address)
+        except GatewayError as error:
+            _log.warning("edge.bond_not_forgotten", error=type(error).__name__, why=error.message)
 
     async def close(self) -> None:
         if self._work is not None:
             self._work.cancel()
             await asyncio.gather(self._work, return_exceptions=True)
+        for task in (*self._forgetting,):
+            task.cancel()
+        await asyncio.gather(*self._forgetting, return_exceptions=True)
 
     def _begin(self, number: str, work: Work) -> None:
         earlier = self._work
@@ -171,17 +222,17 @@ class PairingDesk:
             _log.warning("edge.pairing_failed", error=type(error).__name__, why=error.message)
 
     async def _scan(self, pairing: Pairing, seconds: float) -> None:
-        told: set[str] = set()
+        told: set[tuple[str, str]] = set()
 
         def heard(device: Heard) -> None:
-            if device.address not in told:
-                told.add(device.address)
+            if (device.address, device.model) not in told:
+                told.add((device.address, device.model))
                 pairing.tell(
                     "heard",
                     address=device.address,
                     name=_name(device),
                     adapter=device.adapter,
-                    model=_model(device.adapter),
+                    model=device.model,
                     rssi_dbm=device.rssi_dbm,
                 )
 
@@ -195,7 +246,11 @@ class PairingDesk:
             pairing.answers.get_nowait()
         pairing.proof = "none"
         heard = await self._attendant.hear(address, FIND_S)
+        if heard.broadcasts:
+            await self._pair_by_broadcast(pairing, heard)
+            return
         await forget_bond(radio, heard.device)
+        self._state.forgotten(address)
         self._agent.pairing = pairing
         try:
             async with connected(radio, (await self._attendant.hear(address, FIND_S)).device) as link:
@@ -207,11 +262,26 @@ class PairingDesk:
             "paired",
             address=address,
             adapter=heard.adapter,
-            model=_model(heard.adapter),
+            model=heard.model,
             name=_name(heard),
             serial=make.serial or None,
             battery_percent=battery_percent,
             proof=pairing.proof,
+        )
+
+    async def _pair_by_broadcast(self, pairing: Pairing, heard: Heard) -> None:
+        """There is no bond: a key where the broadcasts are encrypted, and a measurement made now."""
+        key = None
+        if broadcast_adapters()[heard.adapter].is_encrypted(heard.said.services):
+            key = await pairing.bind_key(heard.address)
+        pairing.tell("measurement_wanted", address=heard.address)
+        coming: asyncio.Queue[Heard] = asyncio.Queue()
+        with self._attendant.overhearing(coming.put_nowait):
+            pairing.measured = await first_measurement(coming, heard.address, key, MEASUREMENT_S)
+        with self._state.transaction():
+            self._state.broadcasts.set_key(heard.address, key)
+        pairing.tell(
+            "paired", address=heard.address, adapter=heard.adapter, model=heard.model, name=_name(heard), proof="none"
         )
 
 
@@ -219,8 +289,3 @@ def _name(heard: Heard) -> str:
     """What the device calls itself, made fit to be shown."""
     text = "".join(character for character in heard.name or "" if character.isprintable())
     return text[:NAME_LENGTH].strip()
-
-
-def _model(adapter: str) -> str:
-    models: Any = record_adapter(adapter)  # adapters are found by entry point: their class is not known here
-    return str(models.models[0].key)

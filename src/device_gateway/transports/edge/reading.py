@@ -15,6 +15,7 @@ from device_gateway.transports.ble.record_access import RecordAccess, Selection
 from device_gateway.transports.ble.scan import Heard
 from device_gateway.transports.ble.sync import SyncReport, sync_records
 from device_gateway.transports.ble.transfer import Batch
+from device_gateway.transports.edge.bond_keeping import keep_bond
 from device_gateway.transports.edge.messages import event_message, messages_of, readings_message
 from device_gateway.transports.edge.publisher import Publisher
 from device_gateway.transports.edge.state import EdgeState, Meter
@@ -40,6 +41,8 @@ class Reader:
         """
         adapter = record_adapter(meter.adapter)
         async with connected(radio, heard.device) as link:
+            if await keep_bond(self._state, radio, heard.device, meter.device_id):
+                self._publisher.wake()
             battery_percent = await read_battery_percent(link)
             clock = await read_clock(link)
 

@@ -2,15 +2,17 @@
 
 import asyncio
 import signal
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import structlog
 
 from device_gateway.errors import GatewayError
-from device_gateway.transports.ble.radio import open_radio
+from device_gateway.transports.ble.radio import BLUEZ_DIRECTORY, Radio, open_radio
 from device_gateway.transports.edge.attending import Attendant
 from device_gateway.transports.edge.commands import (
     Adopt,
@@ -18,6 +20,7 @@ from device_gateway.transports.edge.commands import (
     Command,
     Confirm,
     Forget,
+    Key,
     Pair,
     Passkey,
     Scan,
@@ -46,6 +49,7 @@ async def run_edge(
     poll_interval_s: float = POLL_INTERVAL_S,
     resend_after_s: float = RESEND_AFTER_S,
     spool_limit_octets: int = LIMIT_OCTETS,
+    bluez_directory: Path = BLUEZ_DIRECTORY,
 ) -> None:
     """Runs until SIGTERM or SIGINT. `radio_spec` names a virtual radio; empty or None: this host's Bluetooth.
 
@@ -63,9 +67,11 @@ async def run_edge(
             agent = EdgeAgent(state)
             desk = PairingDesk(state, publisher, attendant, agent)
             publisher.commanded = _Orders(state, attendant, desk)
+            bonds = edge_directory(data_dir) / BONDS_FILE
+            open_here = partial(open_radio, radio_spec, bonds, agent, bluez_directory)
             working = {
                 asyncio.create_task(publisher.run()),
-                asyncio.create_task(_use_radio(data_dir, radio_spec, attendant, desk, agent)),
+                asyncio.create_task(_use_radio(data_dir, open_here, attendant, desk)),
             }
             waiting = asyncio.create_task(stopped.wait())
             done, _ = await asyncio.wait({waiting, *working}, return_when=asyncio.FIRST_COMPLETED)
@@ -79,15 +85,19 @@ async def run_edge(
 
 
 async def _use_radio(
-    data_dir: Path, radio_spec: str | None, attendant: Attendant, desk: PairingDesk, agent: EdgeAgent
+    data_dir: Path,
+    open_here: Callable[[], AbstractAsyncContextManager[Radio]],
+    attendant: Attendant,
+    desk: PairingDesk,
 ) -> None:
     """Attends to the meters, but for as long as another process pairs a device: that wants the radio for itself."""
-    bonds = edge_directory(data_dir) / BONDS_FILE
     while True:
         try:
-            async with turn(data_dir, "radio", RADIO_TURN_WAIT_S), open_radio(radio_spec, bonds, agent) as radio:
+            async with turn(data_dir, "radio", RADIO_TURN_WAIT_S), open_here() as radio:
                 desk.radio = radio
-                await attendant.attend(radio, lambda: taken(data_dir, "pairing"))
+                await desk.forget_left()
+                with attendant.overhearing(desk.heard):
+                    await attendant.attend(radio, lambda: taken(data_dir, "pairing"))
         except Occupied:
             _log.info("edge.radio_lent", why="a device is paired")
         except GatewayError as error:
@@ -125,7 +135,7 @@ class _Orders:
                 self._desk.scan(command)
             case Pair():
                 self._desk.pair(command)
-            case Passkey() | Confirm():
+            case Passkey() | Key() | Confirm():
                 self._desk.answer(command)
             case Adopt():
                 self._desk.adopt(command)

@@ -14,7 +14,9 @@ from typing import Any
 from device_gateway.devices.topics import topic_of
 from device_gateway.errors import BadSetting, NotFound
 from device_gateway.transports import spool
-from device_gateway.transports.ble.adapter import record_adapter
+from device_gateway.transports.ble.adapter import check_adapter
+from device_gateway.transports.edge.broadcasts import SCHEMA as BROADCASTS
+from device_gateway.transports.edge.broadcasts import Broadcasts
 from device_gateway.transports.mqtt.broker_url import parse_broker_url
 
 FILE = "edge.sqlite3"
@@ -40,6 +42,9 @@ CREATE TABLE IF NOT EXISTS meter (
   battery_percent INTEGER,
   last_contact TEXT
 ) STRICT;
+CREATE TABLE IF NOT EXISTS forgetting (
+  address TEXT PRIMARY KEY
+) STRICT;
 """
 # Of files made before these were there. They are added to every new file in the same way.
 METER_COLUMNS = {
@@ -51,7 +56,9 @@ METER_COLUMNS = {
     "bond_lost": "INTEGER NOT NULL DEFAULT 0",
     "pairing": "TEXT",  # the pairing whose first reading is still to come
     "revision": "INTEGER NOT NULL DEFAULT 0",  # counts how often it was added: paired again, it gets another chance
+    "bond_told": "TEXT",  # fingerprint of the bond that the gateway was last told
 }
+EDGE_COLUMNS = {"bond_key": "TEXT"}  # what bonds are sealed for; the first that the gateway told stays
 OUTBOX_FIELDS = "message_id, channel, readings, octets, body"
 OLD_OUTBOX = f"INSERT INTO outbox ({OUTBOX_FIELDS}) SELECT {OUTBOX_FIELDS} FROM outbox_before ORDER BY id"
 METER_FIELDS = (
@@ -70,6 +77,7 @@ class Edge:
     password: str
     topic_prefix: str
     ca: str | None
+    bond_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +129,7 @@ class EdgeState:
             self._connection.execute(f"PRAGMA {pragma}")
         self._set_up()
         self.spool = spool.Spool(self._connection, spool_limit_octets)
+        self.broadcasts = Broadcasts(self._connection)
 
     def close(self) -> None:
         self._connection.close()
@@ -132,15 +141,16 @@ class EdgeState:
             if outbox and "device" not in outbox:
                 self._connection.execute("ALTER TABLE outbox RENAME TO outbox_before")
                 self._connection.execute("DROP INDEX outbox_octets")
-            for statement in (SCHEMA + spool.SCHEMA).split(";"):
+            for statement in (SCHEMA + spool.SCHEMA + BROADCASTS).split(";"):
                 self._connection.execute(statement)
             if outbox and "device" not in outbox:
                 self._connection.execute(OLD_OUTBOX)
                 self._connection.execute("DROP TABLE outbox_before")
-            there = {row[1] for row in self._connection.execute("PRAGMA table_info(meter)")}
-            for name, kind in METER_COLUMNS.items():
-                if name not in there:
-                    self._connection.execute(f"ALTER TABLE meter ADD COLUMN {name} {kind}")
+            for table, columns in (("meter", METER_COLUMNS), ("edge", EDGE_COLUMNS)):
+                there = {row[1] for row in self._connection.execute(f"PRAGMA table_info({table})")}
+                for name, kind in columns.items():
+                    if name not in there:
+                        self._connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -156,7 +166,7 @@ class EdgeState:
     def edge(self) -> Edge:
         """Raises BadSetting when the edge was never configured."""
         row = self._connection.execute(
-            "SELECT edge_id, mqtt_url, username, password, topic_prefix, ca FROM edge"
+            "SELECT edge_id, mqtt_url, username, password, topic_prefix, ca, bond_key FROM edge"
         ).fetchone()
         if row is None:
             raise BadSetting("this edge is not configured: it needs its id and password, from its pairing answer")
@@ -207,11 +217,11 @@ class EdgeState:
 
     def set_edge(self, edge: Edge) -> None:
         self._connection.execute(
-            "INSERT INTO edge (only, edge_id, mqtt_url, username, password, topic_prefix, ca)"
-            " VALUES (1, ?, ?, ?, ?, ?, ?) ON CONFLICT (only) DO UPDATE SET edge_id = excluded.edge_id,"
+            "INSERT INTO edge (only, edge_id, mqtt_url, username, password, topic_prefix, ca, bond_key)"
+            " VALUES (1, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (only) DO UPDATE SET edge_id = excluded.edge_id,"
             " mqtt_url = excluded.mqtt_url, username = excluded.username, password = excluded.password,"
-            " topic_prefix = excluded.topic_prefix, ca = excluded.ca",
-            (edge.edge_id, edge.mqtt_url, edge.username, edge.password, edge.topic_prefix, edge.ca),
+            " topic_prefix = excluded.topic_prefix, ca = excluded.ca, bond_key = excluded.bond_key",
+            (edge.edge_id, edge.mqtt_url, edge.username, edge.password, edge.topic_prefix, edge.ca, edge.bond_key),
         )
 
     def set_meter(self, meter: Meter) -> None:
@@ -223,6 +233,7 @@ class EdgeState:
             self._connection.execute(
                 "DELETE FROM meter WHERE device_id = ? OR address = ?", (meter.device_id, meter.address)
             )
+            self.forgotten(meter.address)
             kept = known or meter
             self._connection.execute(
                 f"INSERT INTO meter ({METER_FIELDS}) VALUES ({', '.join('?' * 13)})",
@@ -233,8 +244,44 @@ class EdgeState:
                 ),
             )  # fmt: skip
 
+    def bond_key(self) -> str | None:
+        """The public key (base64) that bonds are sealed for; None before the gateway told one."""
+        row = self._connection.execute("SELECT bond_key FROM edge").fetchone()
+        return row[0] if row else None
+
+    def learn_bond_key(self, key: str) -> None:
+        """The first one stays until the edge is claimed anew: who can command an edge shall not get at its bonds."""
+        self._connection.execute("UPDATE edge SET bond_key = coalesce(bond_key, ?)", (key,))
+
+    def bond_told(self, device_id: str) -> str | None:
+        row = self._connection.execute("SELECT bond_told FROM meter WHERE device_id = ?", (device_id,)).fetchone()
+        return row[0] if row else None
+
+    def note_bond_told(self, device_id: str, fingerprint: str) -> None:
+        self._connection.execute("UPDATE meter SET bond_told = ? WHERE device_id = ?", (fingerprint, device_id))
+
+    def forget_meter(self, device_id: str) -> None:
+        """It is read no more, and its bond is to be forgotten. Raises NotFound."""
+        with self.transaction():
+            self._connection.execute(
+                "INSERT INTO forgetting SELECT address FROM meter WHERE device_id = ? ON CONFLICT DO NOTHING",
+                (device_id,),
+            )
+            self.drop_meter(device_id)
+
+    def to_forget(self) -> list[str]:
+        """Addresses of devices whose bonds are still to be forgotten."""
+        return [row[0] for row in self._connection.execute("SELECT address FROM forgetting ORDER BY address")]
+
+    def forgotten(self, address: str) -> None:
+        """Done, or not wanted any more: a new bond is made with it."""
+        self._connection.execute("DELETE FROM forgetting WHERE address = ?", (address,))
+
     def drop_meter(self, device_id: str) -> None:
         """Raises NotFound. What was read from it stays in the spool."""
+        self._connection.execute(
+            "DELETE FROM broadcast WHERE address IN (SELECT address FROM meter WHERE device_id = ?)", (device_id,)
+        )
         if not self._connection.execute("DELETE FROM meter WHERE device_id = ?", (device_id,)).rowcount:
             raise NotFound(f"this edge reads no device {device_id}")
 
@@ -267,10 +314,12 @@ def configure(
     username: str | None = None,
     topic_prefix: str | None = None,
     ca: Path | None = None,
+    bond_key: str | None = None,
 ) -> None:
     """Tells an edge who it is: what its pairing answer says. Raises BadSetting for a URL that is none.
 
     `mqtt_url` is mqtt(s)://host:port; `username` is the edge id unless said otherwise, and the MQTT client id always.
+    `bond_key` is what bonds are sealed for; without one, none is told to the gateway.
     """
     try:
         parse_broker_url(mqtt_url)
@@ -278,7 +327,8 @@ def configure(
         raise BadSetting(f"the edge's broker: {error}") from error
     prefix = topic_prefix or topic_of(edge_id, "").rstrip("/")
     with opened(data_dir) as state:
-        state.set_edge(Edge(edge_id, mqtt_url, username or edge_id, password, prefix, str(ca) if ca else None))
+        authority = str(ca) if ca else None
+        state.set_edge(Edge(edge_id, mqtt_url, username or edge_id, password, prefix, authority, bond_key))
 
 
 def add_meter(
@@ -293,7 +343,7 @@ def add_meter(
 
     `passkey` is only needed where there is no bond yet. Raises UnknownModel for an adapter that is not installed.
     """
-    record_adapter(adapter)
+    check_adapter(adapter)
     with opened(data_dir) as state:
         state.set_meter(Meter(device_id, address.upper(), adapter, passkey, None))
 

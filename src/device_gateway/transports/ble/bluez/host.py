@@ -98,6 +98,21 @@ class BlueZ:
                 await self._call(path.rpartition("/")[0], "org.bluez.Adapter1", "RemoveDevice", "o", [path])
         raise BondRefused("a bond that proves nothing was not wanted")
 
+    async def remove(self, address: str) -> bool:
+        """Has BlueZ forget the device, where it knows it. Whether BlueZ has no keys of it any more."""
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                known = await self._call("/", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", "", [])
+                if known.message_type is not MessageType.METHOD_RETURN:
+                    return False
+                for path in [path for path in known.body[0] if address_of(path) == address]:
+                    reply = await self._call(path.rpartition("/")[0], "org.bluez.Adapter1", "RemoveDevice", "o", [path])
+                    if reply.message_type is not MessageType.METHOD_RETURN:
+                        return False
+        except (OSError, EOFError, TimeoutError):
+            return False
+        return True
+
     async def close(self) -> None:
         """Gives the place of the default agent back."""
         async with self._starting:
