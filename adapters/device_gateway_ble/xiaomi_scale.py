@@ -9,7 +9,7 @@
 A scale repeats a broadcast many times, also when nobody stands on it any more. With the scale's own time each
 repetition is the same reading, stored once. The time of a MiBeacon scale is often wrong: it counts only within
 `CLOCK_TOLERANCE` of that of receipt, and otherwise, as with a Mi Scale whose clock was never set, the time of receipt
-does, marked in the context; then it is for the receiver to drop repetitions. What a scale shows before it has settled
+does, marked in the context; then it is for the receiver to drop repetitions, by `measurement_of`. What a scale shows before it has settled
 is no reading.
 
 Context keys: ``impedance-ohm`` (at 50 kHz for an S400), ``user-index`` (the scale's own profile), ``effective-time``.
@@ -32,6 +32,9 @@ S400_PRODUCTS: Final = (0x30D9, 0x3BD5, 0x48CF, 0x4B05, 0x4FC2)
 S200_PRODUCTS: Final = (0x45C9, 0x4C04, 0x4DCB)
 _S400_OBJECT: Final = 0x6E16
 _S200_OBJECT: Final = 0x4E16
+
+MI_SCALE: Final = Model("ble-xiaomi-mi-scale", "device", "Xiaomi Mi scale")
+S400: Final = Model("ble-xiaomi-s400", "device", "Xiaomi S400 or S200 scale")
 
 CLOCK_TOLERANCE: Final = timedelta(minutes=10)  # a broadcast follows the weighing within seconds
 FIRST_YEAR: Final = 2015  # the year of the first of these scales; a clock that was never set shows an earlier one
@@ -67,6 +70,29 @@ def decode_advertisement(
         if kind in kinds
         for result in _decoded(kind, kinds[kind], received_at, bind_key, address)
     ]
+
+
+def measurement_of(service_data: Mapping[str, bytes], bind_key: bytes | None, address: str | None) -> bytes | None:
+    """The scale's own clock at the weighing, as it stands in each broadcast of it, and whose weighing it is.
+
+    None where there is no weighing, and where nobody ever set the clock. Never raises.
+    """
+    kind, data = _scale_data(service_data)
+    try:
+        match kind:
+            case "181D":
+                return data[3:10] if _runs(_shown(data[3:10])) else None
+            case "181B":
+                return data[2:9] if _runs(_shown(data[2:9])) else None
+            case mibeacon.SERVICE:
+                objects = mibeacon.parse_frame(data, bind_key, address).objects
+                found = objects.get(_S400_OBJECT) or objects.get(_S200_OBJECT)
+                clock = int.from_bytes((found or b"")[-4:], "little")
+                return found[:1] + found[-4:] if found and _runs(datetime.fromtimestamp(clock, UTC)) else None
+            case _:
+                return None
+    except RefusedField:
+        return None
 
 
 class BroadcastDecoder:
@@ -159,13 +185,33 @@ def _weight(count: int, in_pounds: bool, at: datetime, context: Context) -> Resu
 
 def _weighed_at(octets: Octets, received_at: datetime | None) -> tuple[datetime, Context]:
     """The scale's wall clock (naive), or the time of receipt, marked."""
-    raw = octets.take(7, "/time")
+    shown = _shown(octets.take(7, "/time"))
     context: Context = {}
+    return effective_time(shown if _runs(shown) else None, received_at, context), context
+
+
+def _runs(shown: datetime | None) -> bool:
+    """Whether the clock shows a time at which there were such scales: otherwise nobody ever set it."""
+    return shown is not None and shown.year >= FIRST_YEAR
+
+
+def _shown(raw: bytes) -> datetime | None:
+    """The wall clock in these octets; None where they are no date."""
     try:
-        shown = datetime(int.from_bytes(raw[:2], "little"), *raw[2:])  # noqa: DTZ001  a device's clock has no zone
-    except ValueError:
-        return effective_time(None, received_at, context), context
-    return effective_time(shown if shown.year >= FIRST_YEAR else None, received_at, context), context
+        return datetime(int.from_bytes(raw[:2], "little"), *raw[2:])  # noqa: DTZ001  a device's clock has no zone
+    except (ValueError, TypeError):
+        return None
+
+
+def _scale_data(service_data: Mapping[str, bytes]) -> tuple[str | None, bytes]:
+    """The service and its data that make the sender such a scale; None where nothing does."""
+    for uuid, data in service_data.items():
+        kind = short(uuid)
+        if (kind, len(data)) in {("181D", 10), ("181B", 13)}:
+            return kind, data
+        if kind == mibeacon.SERVICE and mibeacon.product_of(data) in (*S400_PRODUCTS, *S200_PRODUCTS):
+            return kind, data
+    return None, b""
 
 
 def _mibeacon_scale(data: bytes, received_at: datetime | None, bind_key: bytes | None, address: str | None) -> Results:
@@ -216,27 +262,38 @@ class XiaomiScale:
 
     key: ClassVar[str] = "ble-xiaomi-scale"
     transport: ClassVar[str] = "ble"
-    models: ClassVar[tuple[Model, ...]] = ()  # none to pair: an edge does not hand broadcasts over; `decode ble` does
+    broadcasts: ClassVar[bool] = True
+    models: ClassVar[tuple[Model, ...]] = (MI_SCALE, S400)
     notifies: ClassVar[tuple[str, ...]] = ()
     metrics: ClassVar[tuple[str, ...]] = ("body-weight", "heart-rate")
 
     @classmethod
     def matches(cls, service_uuids: Collection[str]) -> bool:  # noqa: ARG003  part of what an adapter offers
-        """False: these scales are known by their service data. See `matches_advertisement`."""
+        """False: these scales are known by their service data. See `model_of`."""
         return False
 
-    @classmethod
-    def matches_advertisement(cls, service_data: Mapping[str, bytes]) -> bool:
-        """Whether these service data are those of such a scale."""
-        for uuid, data in service_data.items():
-            kind = short(uuid)
-            if (kind, len(data)) in {("181D", 10), ("181B", 13)}:
-                return True
-            if kind == mibeacon.SERVICE and mibeacon.product_of(data) in (*S400_PRODUCTS, *S200_PRODUCTS):
-                return True
-        return False
+    @staticmethod
+    def model_of(service_data: Mapping[str, bytes]) -> str | None:
+        """The key of the model whose service data these are; None for any other device."""
+        kind, _ = _scale_data(service_data)
+        if kind is None:
+            return None
+        return S400.key if kind == mibeacon.SERVICE else MI_SCALE.key
+
+    @staticmethod
+    def is_encrypted(service_data: Mapping[str, bytes]) -> bool:
+        """Whether the bind key is needed: not each frame of a MiBeacon scale is encrypted, but those with a weighing."""
+        return _scale_data(service_data)[0] == mibeacon.SERVICE
+
+    @staticmethod
+    def is_settling(service_data: Mapping[str, bytes]) -> bool:
+        """Whether somebody stands on a Mi Scale that has not settled yet. A MiBeacon scale does not tell."""
+        kind, data = _scale_data(service_data)
+        control = {"181D": data[:1], "181B": data[1:2]}.get(kind or "")
+        return bool(control) and not control[0] & (_STABLE | _REMOVED)
 
     decode_advertisement = staticmethod(decode_advertisement)
+    measurement_of = staticmethod(measurement_of)
 
     @classmethod
     def characteristics(cls) -> Collection[str]:

@@ -15,6 +15,7 @@ SIMULATORS = {
     "ble-cgm": "device_simulators.ble.cgm:ble_cgm",
     "ble-scale": "device_simulators.ble.weight_scale:ble_scale",
     "ble-body-scale": "device_simulators.ble.body_scale:ble_body_scale",
+    "ble-xiaomi-scale": "device_simulators.ble.xiaomi_scale:ble_xiaomi_scale",
     "ble-cuff": "device_simulators.ble.blood_pressure_cuff:ble_cuff",
     "ble-thermometer": "device_simulators.ble.thermometer:ble_thermometer",
     "ble-oximeter": "device_simulators.ble.oximeter:ble_oximeter",

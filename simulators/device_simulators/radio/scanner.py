@@ -16,6 +16,7 @@ _SERVICE_LISTS = (
     AdvertisingData.INCOMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS,
     AdvertisingData.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS,
 )
+_SERVICE_DATA = (AdvertisingData.SERVICE_DATA_16_BIT_UUID, AdvertisingData.SERVICE_DATA_128_BIT_UUID)
 
 
 def uuid_text(uuid: UUID) -> str:
@@ -59,7 +60,7 @@ class VirtualScanner(BaseBleakScanner):
         data = AdvertisementData(
             local_name=name,
             manufacturer_data={company: bytes(content) for company, content in manufacturers},
-            service_data={},
+            service_data=dict(service_data(heard.data)),
             service_uuids=service_uuids,
             tx_power=heard.data.get(AdvertisingData.TX_POWER_LEVEL),
             rssi=heard.rssi,
@@ -67,6 +68,13 @@ class VirtualScanner(BaseBleakScanner):
         )
         address = heard.address.to_string(False)
         self.call_detection_callbacks(self.create_or_update_device(address, address, name, heard.address, data), data)
+
+
+def service_data(data: AdvertisingData) -> Iterator[tuple[str, bytes]]:
+    """Service data by UUID, in the form that bleak and BlueZ use."""
+    for kind in _SERVICE_DATA:
+        for uuid, content in cast(list[tuple[UUID, bytes]], data.get_all(kind)):  # what Bumble makes of these kinds
+            yield uuid_text(uuid), bytes(content)
 
 
 def _services(data: AdvertisingData) -> Iterator[str]:

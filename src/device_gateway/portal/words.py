@@ -49,6 +49,8 @@ MODEL_NAMES = (
     _("Continuous glucose monitor"),
     _("Pulse oximeter"),
     _("Thermometer"),
+    _("Xiaomi Mi scale"),
+    _("Xiaomi S400 or S200 scale"),
 )
 JUST_NOW = timedelta(minutes=1)
 

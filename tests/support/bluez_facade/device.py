@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from bumble.core import BaseBumbleError, BaseError, ProtocolError
 from bumble.device import Connection, Peer
 from bumble.hci import Address, HCI_Error
-from dbus_fast import DBusError, PropertyAccess
+from dbus_fast import DBusError, PropertyAccess, Variant
 from dbus_fast.annotations import DBusBool, DBusInt16, DBusObjectPath, DBusSignature, DBusStr
 from dbus_fast.service import ServiceInterface, dbus_method, dbus_property
 
@@ -42,6 +42,7 @@ class Device(ServiceInterface):
         self._values: dict[str, Any] = {
             "Name": "",
             "UUIDs": [],
+            "ServiceData": {},
             "RSSI": -127,
             "Paired": bonded,
             "Bonded": bonded,
@@ -55,13 +56,15 @@ class Device(ServiceInterface):
         self._values.update(values)
         self.emit_properties_changed(values)
 
-    def heard(self, name: str, uuids: list[str], rssi: int) -> None:
+    def heard(self, name: str, uuids: list[str], rssi: int, service_data: dict[str, bytes]) -> None:
         """An advertisement."""
         told: dict[str, Any] = {"RSSI": rssi}
         if name and name != self._values["Name"]:
             told["Name"] = told["Alias"] = name
         if uuids and uuids != self._values["UUIDs"]:
             told["UUIDs"] = uuids
+        if service_data:
+            told["ServiceData"] = {uuid: Variant("ay", content) for uuid, content in service_data.items()}
         self.change(**told)
 
     @property
@@ -226,6 +229,10 @@ class Device(ServiceInterface):
     @dbus_property(READ, name="UUIDs")
     def uuids(self) -> Annotated[list[str], DBusSignature("as")]:
         return self._values["UUIDs"]
+
+    @dbus_property(READ, name="ServiceData")
+    def service_data(self) -> Annotated[dict[str, Variant], DBusSignature("a{sv}")]:
+        return self._values["ServiceData"]
 
     @dbus_property(READ, name="RSSI")
     def rssi(self) -> DBusInt16:

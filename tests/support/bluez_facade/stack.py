@@ -21,6 +21,7 @@ from bluez_facade.wire import ADAPTER, SENDER, uuid_text
 from device_simulators.ble.running import join_air
 from device_simulators.radio.bonds import Bonds
 from device_simulators.radio.json_file import read_json, write_json
+from device_simulators.radio.scanner import service_data
 
 TEMPORARY_S = 30.0  # BlueZ, TemporaryTimeout of main.conf
 _SERVICE_LISTS = (
@@ -117,7 +118,9 @@ class Stack:
         name = advertisement.data.get(AdvertisingData.COMPLETE_LOCAL_NAME)
         path = path_of(advertisement.address)
         device = self.devices.get(path) or Device(self, advertisement.address, path, bonded=False)
-        device.heard(name if isinstance(name, str) else "", uuids, advertisement.rssi)
+        device.heard(
+            name if isinstance(name, str) else "", uuids, advertisement.rssi, dict(service_data(advertisement.data))
+        )
         self._export(device)
 
     def _export(self, device: Device) -> None:

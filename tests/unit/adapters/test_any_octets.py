@@ -169,7 +169,10 @@ def test_no_broadcast_makes_the_decoder_raise(
 ) -> None:
     if ours and "fe95" in data:
         data["fe95"] = data["fe95"][:2] + u16(S400_PRODUCTS[1]) + data["fe95"][2:]
-    XiaomiScale.matches_advertisement(data)
+    XiaomiScale.model_of(data)
+    XiaomiScale.is_encrypted(data)
+    XiaomiScale.is_settling(data)
+    XiaomiScale.measurement_of(data, key, address)
     for result in decode_advertisement(data, {}, RECEIVED_AT, key, address):
         assert sound(result, XiaomiScale.metrics)
 

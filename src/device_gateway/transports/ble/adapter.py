@@ -1,6 +1,7 @@
 """What the gateway asks of an adapter for Bluetooth devices. Adapters are found by entry point, never imported."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, ClassVar, Protocol, cast
@@ -65,6 +66,51 @@ class RecordAdapter(Protocol):
         """A fresh one, for one sync."""
 
 
+@dataclass(frozen=True, slots=True)
+class Advertised:
+    """What an advertisement carries beside names: service data by UUID, manufacturer data by company."""
+
+    services: Mapping[str, bytes]
+    manufacturers: Mapping[int, bytes]
+
+
+class BroadcastAdapter(Protocol):
+    """A kind of device that broadcasts what it measures, over and over, and is never connected to. Nothing raises.
+
+    broadcasts  True; adapters for devices that are connected to lack it
+    """
+
+    key: ClassVar[str]
+    transport: ClassVar[str]
+    broadcasts: ClassVar[bool]
+
+    def model_of(self, service_data: Mapping[str, bytes], /) -> str | None:
+        """The key of the model that broadcasts this; None where it is another kind of device."""
+
+    def is_encrypted(self, service_data: Mapping[str, bytes], /) -> bool:
+        """Whether a bind key is needed to read this broadcast."""
+
+    def is_settling(self, service_data: Mapping[str, bytes], /) -> bool:
+        """Whether a measurement goes on right now, so that the next result is one of this moment."""
+
+    def measurement_of(
+        self, service_data: Mapping[str, bytes], bind_key: bytes | None, address: str | None, /
+    ) -> bytes | None:
+        """Octets that all broadcasts of one measurement share and those of another do not: the device's own time, as
+        far as it has one. None where it has none, or where there is no result in it."""
+
+    def decode_advertisement(
+        self,
+        service_data: Mapping[str, bytes],
+        manufacturer_data: Mapping[int, bytes],
+        received_at: datetime,
+        bind_key: bytes | None,
+        address: str | None,
+        /,
+    ) -> list[Reading | Rejected]:
+        """The readings in it, or why it cannot be read; none where it holds no result. `received_at` is aware."""
+
+
 def complete(adapter: Any) -> RecordAdapter:  # Any: the entry point is a promise; there is no type to check it with
     """The adapter, with what it left unsaid."""
     for name, value in UNSAID.items():
@@ -75,8 +121,14 @@ def complete(adapter: Any) -> RecordAdapter:  # Any: the entry point is a promis
 
 @cache
 def record_adapters() -> dict[str, RecordAdapter]:
-    """Installed adapters for Bluetooth devices, by key."""
-    return {adapter.key: complete(adapter) for adapter in adapters() if adapter.transport == "ble"}
+    """Installed adapters for Bluetooth devices that are connected to, by key."""
+    return {one.key: complete(one) for one in adapters() if one.transport == "ble" and _connects(one)}
+
+
+@cache
+def broadcast_adapters() -> dict[str, BroadcastAdapter]:
+    """Installed adapters for Bluetooth devices that broadcast, by key."""
+    return {one.key: one for one in adapters() if one.transport == "ble" and not _connects(one)}
 
 
 def record_adapter(key: str) -> RecordAdapter:
@@ -85,3 +137,13 @@ def record_adapter(key: str) -> RecordAdapter:
     if key not in found:
         raise UnknownModel(f"no installed adapter is called {key!r}; there are: {', '.join(sorted(found)) or 'none'}")
     return found[key]
+
+
+def check_adapter(key: str) -> None:
+    """Raises UnknownModel where no adapter has this key, of either kind."""
+    if key not in broadcast_adapters():
+        record_adapter(key)
+
+
+def _connects(adapter: Any) -> bool:  # Any: as in `complete`
+    return not getattr(adapter, "broadcasts", False)

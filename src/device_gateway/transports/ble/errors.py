@@ -45,6 +45,16 @@ class BondLost(BluetoothError):
     exit_code = 77
 
 
+class BindKeyWrong(BluetoothError):
+    """The bind key does not open what the device broadcasts: check its 32 digits, and that it is this device's."""
+
+    exit_code = 77
+
+
+class NothingMeasured(BluetoothError):
+    """The device was not used in time: pair it again, and use it when you are asked to."""
+
+
 class AccessRefused(BluetoothError):
     """The device does not allow this: it wants a bond first, or lacks what its profile prescribes."""
 

@@ -1,32 +1,14 @@
-"""Hearing devices that an adapter can talk to."""
+"""Looking for devices that an adapter can talk to."""
 
 import asyncio
 from collections.abc import Collection
-from dataclasses import dataclass
 
-from bleak import BleakScanner
-from bleak.backends.device import BLEDevice
-from bleak.backends.scanner import AdvertisementData
-from bleak.exc import BleakError
-
-from device_gateway.transports.ble.adapter import record_adapters
-from device_gateway.transports.ble.bluez import errors as bluez
-from device_gateway.transports.ble.errors import DeviceNotHeard, RadioUnavailable
+from device_gateway.transports.ble.errors import DeviceNotHeard
+from device_gateway.transports.ble.heard import Heard
+from device_gateway.transports.ble.listening import listening
 from device_gateway.transports.ble.radio import Radio
 
-START_TIMEOUT_S = 15.0  # a scan that has not begun by then never will
-BUSY_WAIT_S = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A device within reach. `rssi_dbm` is the signal strength of the last advertisement."""
-
-    address: str
-    name: str | None
-    adapter: str
-    rssi_dbm: int
-    device: BLEDevice
+__all__ = ["Heard", "find", "scan"]
 
 
 async def scan(radio: Radio, timeout_s: float, wanted: Collection[str] | None = None) -> dict[str, Heard]:
@@ -34,29 +16,21 @@ async def scan(radio: Radio, timeout_s: float, wanted: Collection[str] | None = 
 
     With `wanted` (addresses) only those, and no longer than until all of them were heard. Raises RadioUnavailable.
     """
-    adapters = record_adapters()
     addresses = None if wanted is None else {address.upper() for address in wanted}
     found: dict[str, Heard] = {}
     complete = asyncio.Event()
 
-    def heard(device: BLEDevice, advertisement: AdvertisementData) -> None:
-        address = device.address.upper()
-        if addresses is not None and address not in addresses:
+    def heard(device: Heard) -> None:
+        if addresses is not None and device.address not in addresses:
             return
-        for key, adapter in adapters.items():
-            if adapter.matches(advertisement.service_uuids):
-                found[address] = Heard(address, device.name, key, advertisement.rssi, device)
+        found[device.address] = device
         if addresses is not None and addresses <= found.keys():
             complete.set()
 
     def gone(_lost: asyncio.Future[None]) -> None:
         complete.set()
 
-    scanner = BleakScanner(heard, backend=radio.scanner_backend)
-    try:
-        async with asyncio.timeout(START_TIMEOUT_S):
-            lost = await radio.ready()
-            await _start(scanner)
+    async with listening(radio, heard) as lost:
         lost.add_done_callback(gone)
         try:
             await asyncio.wait_for(complete.wait(), timeout_s)
@@ -64,24 +38,7 @@ async def scan(radio: Radio, timeout_s: float, wanted: Collection[str] | None = 
             pass
         finally:
             lost.remove_done_callback(gone)
-            async with asyncio.timeout(START_TIMEOUT_S):
-                await scanner.stop()
-    except (BleakError, TimeoutError, OSError, EOFError) as error:
-        raise RadioUnavailable(f"the radio cannot scan: {error}") from error
     return found
-
-
-async def _start(scanner: BleakScanner) -> None:
-    """Starts a scan; where BlueZ is at one for us already, as soon as that has ended."""
-    while True:
-        try:
-            await scanner.start()
-        except BleakError as error:
-            if not bluez.busy(error):
-                raise
-            await asyncio.sleep(BUSY_WAIT_S)
-        else:
-            return
 
 
 async def find(radio: Radio, address: str | None, timeout_s: float) -> Heard:

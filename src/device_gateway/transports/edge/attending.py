@@ -9,11 +9,13 @@ from datetime import datetime
 import structlog
 
 from device_gateway.errors import GatewayError
+from device_gateway.transports.ble.adapter import broadcast_adapters
 from device_gateway.transports.ble.errors import BondLost, DeviceNotHeard
 from device_gateway.transports.ble.listening import listening
 from device_gateway.transports.ble.radio import Radio
 from device_gateway.transports.ble.scan import Heard
 from device_gateway.transports.edge.attention import Attention
+from device_gateway.transports.edge.broadcasting import BroadcastReader
 from device_gateway.transports.edge.messages import event_message
 from device_gateway.transports.edge.publisher import Publisher
 from device_gateway.transports.edge.reading import Live, Reader
@@ -33,6 +35,7 @@ class Attendant:
         self._state = state
         self._publisher = publisher
         self._reader = Reader(state, publisher)
+        self._broadcasts = BroadcastReader(state, publisher)
         self._interval_s = interval_s
         self._attention: dict[tuple[str, int], Attention] = {}
         self._meters: dict[str, Meter] = {}
@@ -85,6 +88,13 @@ class Attendant:
             except TimeoutError:
                 raise DeviceNotHeard(f"{address} was not heard within {timeout_s:g} s") from None
 
+    def take_broadcast(self, heard: Heard) -> None:
+        """What a device said while it was being paired, now that it is one of the meters."""
+        meter = {meter.address: meter for meter in self._state.meters()}.get(heard.address)
+        if meter is not None and meter.adapter == heard.adapter:
+            self._broadcasts.forget(heard.address)
+            self._broadcasts.take(heard, meter)
+
     def look_again(self, device_id: str | None = None) -> None:
         """Visits the meter (all of them where None) as soon as it is heard, whatever came before."""
         for key in [key for key in self._attention if device_id in (None, key[0]) and not self._attention[key].busy]:
@@ -99,7 +109,13 @@ class Attendant:
             self._meters = {meter.address: meter for meter in self._state.meters()}
             self._looked_up = now
         meter = self._meters.get(heard.address)
-        if meter is None or self._pauses:
+        if meter is None:
+            return
+        if meter.adapter in broadcast_adapters():
+            if meter.adapter == heard.adapter:
+                self._broadcasts.take(heard, meter)
+            return
+        if self._pauses or heard.broadcasts:
             return
         if sum(not live.caught_up for live in self._visits.values()) >= VISITS_AT_ONCE:
             return  # it will be heard again
