@@ -45,6 +45,9 @@ class DeviceOptions:
     battery_percent: Annotated[int, typer.Option("--battery", min=0, max=100, help="Percent of battery left.")] = 87
     mtu: Annotated[int, typer.Option(min=23, max=517, help="Largest ATT MTU: 23 leaves 20 octets for a value.")] = 517
     low_battery: Annotated[bool, typer.Option("--low-battery", help="Nearly empty, and says so.")] = False
+    compare_numbers: Annotated[
+        bool, typer.Option("--compare-numbers", help="Bonds by six digits that both show: prints them, and agrees.")
+    ] = False
     forget_bond: Annotated[
         bool, typer.Option("--forget-bond", help="Forgets its bonds once, when the first bonded connection ends.")
     ] = False

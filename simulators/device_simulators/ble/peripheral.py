@@ -1,6 +1,7 @@
 """What every simulated Bluetooth LE device does: join the air, be found, be bonded with."""
 
 import struct
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -65,12 +66,32 @@ class NoDisplay(PairingDelegate):
         super().__init__(PairingDelegate.NO_OUTPUT_NO_INPUT, _ENCRYPTION_KEY_ONLY, _ENCRYPTION_KEY_ONLY)
 
 
+class NumberDisplay(PairingDelegate):
+    """A device with a display and two keys, whose holder agrees to every number: it prints ``number 123456``."""
+
+    def __init__(self) -> None:
+        keys = _ENCRYPTION_KEY_ONLY
+        super().__init__(PairingDelegate.DISPLAY_OUTPUT_AND_YES_NO_INPUT, keys, keys)
+
+    async def compare_numbers(self, number: int, digits: int) -> bool:
+        sys.stdout.write(f"number {number:0{digits}d}\n")
+        sys.stdout.flush()
+        return True
+
+
 def peripheral(
-    transport: Transport, *, name: str, address: str, passkey: int | None, bonds: KeyStore, service: int
+    transport: Transport,
+    *,
+    name: str,
+    address: str,
+    passkey: int | None,
+    bonds: KeyStore,
+    service: int,
+    compares: bool = False,
 ) -> Device:
     """A device that advertises `service` (16-bit) under `name` and bonds by LE Secure Connections.
 
-    It shows `passkey`; without one, bonding just works.
+    Where it `compares`, by numbers that both sides show; else it shows `passkey`; without one, bonding just works.
     """
     config = DeviceConfiguration(
         name=name,
@@ -92,9 +113,9 @@ def peripheral(
     device.keystore = bonds
     device.pairing_config_factory = lambda _connection: PairingConfig(
         sc=True,
-        mitm=passkey is not None,
+        mitm=compares or passkey is not None,
         bonding=True,
-        delegate=NoDisplay() if passkey is None else PasskeyDisplay(passkey),
+        delegate=NumberDisplay() if compares else NoDisplay() if passkey is None else PasskeyDisplay(passkey),
     )
     return device
 

@@ -51,6 +51,7 @@ class SimulatedDevice(ABC):
             name=options.name,
             address=options.address,
             passkey=self._passkey,
+            compares=options.compare_numbers,
             bonds=self.memory.bonds,
             service=self.advertised,
         )

@@ -87,6 +87,8 @@ async def answered(request: Request, account: Patient, pairing: UUID) -> Respons
     async with pool_of(request).connection() as connection:
         if address := form.get("address"):
             await edge_pairing.choose(connection, space, found, address)
+        elif form.get("answer") in ("yes", "no"):
+            await edge_pairing.answer_question(connection, space, found, yes=form["answer"] == "yes")
         elif "passkey" in form:
             digits = form["passkey"].replace(" ", "")
             if not (digits.isascii() and digits.isdecimal() and len(digits) <= 6):
@@ -100,8 +102,6 @@ async def answered(request: Request, account: Patient, pairing: UUID) -> Respons
                 wrong = _("A bind key has 32 digits: 0 to 9 and a to f.")
                 return await _page(request, found, "pair_at_edge.html", problem=wrong)
             await edge_pairing.answer_key(connection, space, found, key)
-        elif form.get("answer") in ("yes", "no"):
-            await edge_pairing.answer_question(connection, space, found, yes=form["answer"] == "yes")
         elif form.get("again") == "scan":
             await edge_pairing.scan_again(connection, space, found)
         elif form.get("add") in ("own", "take_over"):
