@@ -28,8 +28,7 @@ IS_NOBODY = """SELECT NOT EXISTS (SELECT FROM gateway.device_users(%s) u WHERE u
   AS nobody"""
 NEW_CODE = """INSERT INTO gateway.device_user_code (hash, space_id, device_id, user_index, called, expires_at)
   VALUES (%s, %s, %s, %s, %s, %s)"""
-REDEEM = """SELECT device_id, user_index, holder, called, stored, duplicate, corrected
-  FROM gateway.device_user_redeem(%s, %s)"""
+REDEEM = "SELECT device_id, user_index, holder, called, readings FROM gateway.device_user_redeem(%s, %s)"
 USED = """SELECT u.device_id, d.model, u.user_index, u.name, lower(u.during) AS since
   FROM gateway.device_user u JOIN gateway.device d ON d.id = u.device_id
   WHERE upper_inf(u.during) AND u.name IS NOT NULL ORDER BY u.name, u.device_id, u.user_index"""
@@ -162,13 +161,12 @@ async def join(connection: AsyncConnection[Row], space: UUID, code: str, name: s
         row = await (await connection.execute(REDEEM, (code_hash(code), name))).fetchone()
         if row is None:
             raise ClaimRefused
-        readings = row.stored + row.duplicate + row.corrected
         device, user = row.device_id, row.user_index
-        await _tell(connection, EventName.DEVICE_USER_JOINED, space, actor, device, user, readings=readings)
+        await _tell(connection, EventName.DEVICE_USER_JOINED, space, actor, device, user, readings=row.readings)
         await enter_space(connection, row.holder)
         by = Actor("system")
         await _tell(connection, EventName.DEVICE_USER_CODE_USED, row.holder, by, device, user, called=row.called)
-    return Joined(device, user, readings)
+    return Joined(device, user, row.readings)
 
 
 async def end_user(connection: AsyncConnection[Row], space: UUID, device: UUID, user: int, actor: Actor) -> bool:

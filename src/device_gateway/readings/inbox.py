@@ -27,7 +27,8 @@ GROUPS = "SELECT device_id, part, user_index, readings, moments, since, until FR
 # Columns as `rows.StoredRow` has them.
 READINGS = """SELECT metric, 0 AS series, time, seq, value, value2, value3, decimals, offset_min, flags, 1 AS version,
   NULL AS context, false AS amended FROM gateway.inbox_readings(%s, %s, %s)"""
-ACCEPT = "SELECT stored, duplicate, corrected FROM gateway.inbox_accept(%s, %s, %s, %s::timestamptz[], %s::int8[])"
+ACCEPT = """SELECT readings, stored, duplicate, corrected
+  FROM gateway.inbox_accept(%s, %s, %s, %s::timestamptz[], %s::int8[])"""
 DISCARD = "SELECT gateway.inbox_discard(%s, %s, %s, %s::timestamptz[], %s::int8[])"
 
 
@@ -145,7 +146,7 @@ async def accept(
     picked: Sequence[MomentKey] | None = None,
     later: bool = False,
 ) -> int:
-    """ "This is me", to all of a question or to the `picked` moments; how many readings, versions included, moved.
+    """ "This is me", to all of a question or to the `picked` moments; how many readings moved.
 
     later  so is every later reading of that user of the device
     Sent twice, the second time finds nothing more to do. Raises NotFound where this space may not say so,
@@ -160,10 +161,12 @@ async def accept(
                 raise NotFound
             await map_user(connection, space, device, key.user, actor)
         row = await (await connection.execute(ACCEPT, (device, *key, *_columns(picked)))).fetchone()
-        moved = row.stored + row.duplicate + row.corrected if row else 0
-        if moved:
-            await record(connection, _event(EventName.INBOX_ACCEPTED, space, actor, device, name, moved))
-    return moved
+        if row is None:
+            return 0
+        event = _event(EventName.INBOX_ACCEPTED, space, actor, device, name, row.readings)
+        event.details.update(stored=row.stored, duplicate=row.duplicate, corrected=row.corrected)
+        await record(connection, event)
+    return int(row.readings)
 
 
 async def discard(

@@ -187,11 +187,12 @@ BEGIN
 END $$;
 GRANT EXECUTE ON FUNCTION gateway.inbox_put TO gateway_ingest;
 
--- "This is me", to a whole question (p_times NULL) or to some of its moments. To what was measured before the holding,
+-- "This is me", to a whole question (p_times NULL) or to some of its moments; `readings` counts identities, the
+-- others versions. To what was measured before the holding,
 -- only as a whole: its values are not shown; the holding then begins with the first of them. Never to what was a user
 -- who is another person.
 CREATE FUNCTION gateway.inbox_accept(p_device uuid, p_part text, p_user int2, p_times timestamptz[], p_seqs int8[])
-  RETURNS TABLE (stored int, duplicate int, corrected int)
+  RETURNS TABLE (readings int, stored int, duplicate int, corrected int)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = gateway, pg_temp AS $$
 DECLARE metrics text[]; times timestamptz[]; seqs int8[];
 BEGIN
@@ -211,7 +212,7 @@ BEGIN
     SELECT p_device, k.metric, k.time, k.seq, app_space(), true FROM unnest(metrics, times, seqs) AS k (metric, time, seq)
     WHERE reading_owner(p_device, k.time, p_user) IS DISTINCT FROM app_space()
     ON CONFLICT (device_id, metric, time, seq) DO UPDATE SET space_id = excluded.space_id, mine = true, answered_at = now();
-  RETURN QUERY SELECT p.* FROM inbox_put(p_device, app_space(), metrics, times, seqs) p;
+  RETURN QUERY SELECT cardinality(metrics), p.* FROM inbox_put(p_device, app_space(), metrics, times, seqs) p;
 END $$;
 
 -- "Not me": the readings are gone, and are not asked about again. Returns how many there were.
@@ -263,7 +264,7 @@ END $$;
 -- Another person, with the holder's code: this user of the device is that person, and what waits under it comes along.
 -- No row for a code that is unknown, used, expired or one's own, or when the user is somebody already.
 CREATE FUNCTION gateway.device_user_redeem(p_hash bytea, p_name text)
-  RETURNS TABLE (device_id uuid, user_index int2, holder uuid, called text, stored int, duplicate int, corrected int)
+  RETURNS TABLE (device_id uuid, user_index int2, holder uuid, called text, readings int)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = gateway, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -288,8 +289,10 @@ BEGIN
     SELECT DISTINCT ON (r.metric, r.time, r.seq) r.metric, r.time, r.seq, reading_user(r.context) AS u FROM reading_inbox r
     WHERE r.device_id = code.device_id AND r.time <@ theirs ORDER BY r.metric, r.time, r.seq, r.version DESC) i
     WHERE i.u = code.user_index;
-  RETURN QUERY SELECT code.device_id, code.user_index, code.space_id, code.called, p.*
-    FROM inbox_put(code.device_id, app_space(), coalesce(metrics, '{}'), coalesce(times, '{}'), coalesce(seqs, '{}')) p;
+  IF metrics IS NOT NULL THEN
+    PERFORM inbox_put(code.device_id, app_space(), metrics, times, seqs);
+  END IF;
+  RETURN QUERY SELECT code.device_id, code.user_index, code.space_id, code.called, coalesce(cardinality(metrics), 0);
 END $$;
 
 -- From now on this user is nobody. By the holder, or by the person. Returns the person's space, and the holder's.
