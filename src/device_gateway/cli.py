@@ -22,7 +22,9 @@ BUILT_IN = {
     "migrate": "device_gateway.commands.processes:migrate",
     "account": "device_gateway.commands.accounts:app",
     "quarantine": "device_gateway.commands.quarantine:app",
+    "import": "device_gateway.commands.import_files:import_files",
     "decode": "device_gateway.commands.decode:app",
+    "radio": "device_gateway.commands.radio:app",
     "settings": "device_gateway.commands.settings:settings",
     "doctor": "device_gateway.commands.doctor:doctor",
 }

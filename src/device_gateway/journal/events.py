@@ -29,6 +29,8 @@ class EventName(StrEnum):
     INBOX_DISCARDED = "portal:inbox:discard"
     INBOX_EXPIRED = "system:inbox:expire"
     DEVICE_SYNCED = "device:reading:store"
+    IMPORT_BEGUN = "import:file:begin"
+    IMPORT_DONE = "import:file:finish"
     READINGS_SEEN = "portal:reading:read"
     APP_SEARCHED_OBSERVATIONS = "app:observation:search"
     APP_READ_OBSERVATION = "app:observation:read"

@@ -25,6 +25,7 @@ PERMITTED: Mapping[str, str] = {
     EventName.BOND_HANDED_ON: _("The kept bond of “%(device)s” was handed to the edge that carries it now."),
     EventName.BOND_ERASED: _("The kept bond of “%(device)s” was erased."),
     EventName.DEVICE_SYNCED: _("“%(device)s” sent measurements."),
+    EventName.IMPORT_BEGUN: _("The import of a file (%(source)s) began."),
     App.APP_PAIRED: _("You connected %(app)s."),
     App.APP_UNPAIRED: _("You disconnected %(app)s: its access ended at once."),
     App.PURPOSE_GIVEN: _("You agreed that %(app)s may do this: %(purposes)s."),
@@ -35,6 +36,10 @@ PERMITTED: Mapping[str, str] = {
     App.GRANT_REVOKED: _("The access of an app ended."),
 }
 COUNTED: Mapping[str, tuple[str, str]] = {
+    EventName.IMPORT_DONE: _n(
+        "%(num)s measurement was imported from a file (%(source)s).",
+        "%(num)s measurements were imported from a file (%(source)s).",
+    ),
     EventName.EDGE_REPLACED: _n(
         "A new edge took the place of “%(device)s”, with %(num)s device.",
         "A new edge took the place of “%(device)s”, with %(num)s devices.",
@@ -130,6 +135,7 @@ def _values(entry: Entry, words: Words, names: Names) -> dict[str, str]:
         "device": _device(entry, names),
         "metrics": ", ".join(_inside(words.metric(key)) for key in metrics),
         "purposes": purposes_text(entry, names),
+        "source": str(entry.details.get("source") or ""),
         "event": entry.event,
     }
 

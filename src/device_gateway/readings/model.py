@@ -7,7 +7,7 @@ dialect carries `Reading` on the wire under these names.
 
 from __future__ import annotations  # msgspec resolves the hints; keeps unions of the structs below readable
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -108,10 +108,32 @@ class Model(msgspec.Struct, frozen=True):
 
     kind   "device" sends for itself (or through a hub or edge), "hub" carries devices of another product, "edge" is ours
     setup  of a hub: (setting as the product calls it, value). ``{base}`` in a value stands for the hub's base topic,
-           ``{host}``, ``{port}``, ``{tls}``, ``{id}`` and ``{password}`` for what it signs in with
+           ``{scheme}`` (mqtt or mqtts), ``{host}``, ``{port}``, ``{id}`` and ``{password}`` for what it signs in with
     """
 
     key: str
     kind: Literal["device", "hub", "edge"]
     name: str
     setup: tuple[tuple[str, str], ...] = ()
+
+
+Text = Callable[[], Iterable[str]]  # a file's text in pieces of any length; each call begins anew
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """One record of a file, as a file adapter found it.
+
+    number  line of a table, or place of an object in a JSON file, from 1
+    text    the record as it stood there: what is rejected can be mended and taken in again
+    result  None for what holds no reading at all, for instance a dose of insulin
+    lane    records of one lane stand in the order in which they were measured
+    model   product that measured, where the file names it
+    ticks   seconds of a counter in the sensor, which no change of clocks touches
+    """
+
+    number: int
+    text: str
+    result: Reading | Rejected | None
+    lane: str = ""
+    model: str = ""
+    ticks: int | None = None
