@@ -75,7 +75,17 @@ class TheengsDialect:
     transport: ClassVar[str] = "mqtt"
     key: ClassVar[str] = "theengs"
     models: ClassVar[tuple[Model, ...]] = (
-        Model("theengs-hub", "hub", "OpenMQTTGateway or Theengs Gateway"),
+        Model(
+            "theengs-hub",
+            "hub",
+            "OpenMQTTGateway or Theengs Gateway",
+            (
+                ("OpenMQTTGateway: MQTT base topic", "{base}/"),
+                ("OpenMQTTGateway: pubadvdata", "true"),
+                ("Theengs Gateway: publish_topic", "{base}/TheengsGateway/BTtoMQTT"),
+                ("Theengs Gateway: publish_advdata", "1"),
+            ),
+        ),
         Model("xiaomi-mi-scale", "device", "Xiaomi Mi Smart Scale (XMTZC01HM, XMTZC04HM)"),
         Model("xiaomi-mi-body-scale", "device", "Xiaomi Mi Body Composition Scale (XMTZC02HM, XMTZC05HM)"),
     )

@@ -54,6 +54,10 @@ class Settings(BaseSettings):
     quarantine_days: int = Field(90, ge=1, le=3650, description="How long raw payloads that failed are kept.")
     inbox_days: int = Field(365, ge=1, le=3650, description="How long readings wait for an answer to “is this you?”.")
     mappings: Path | None = Field(None, description="Directory of mapping files (*.toml): products without an adapter.")
+    chunk_hours: int = Field(168, ge=1, le=8760, description="Length of the chunks of a hypertable; see doctor.")
+    compress_after_days: int = Field(30, ge=0, le=3650, description="Compress older chunks, where possible; 0: never.")
+    retention_days: int = Field(0, ge=0, le=36_500, description="Remove readings that are older; 0: keep all.")
+    archive_dir: Path | None = Field(None, description="Directory for archives of what is removed; empty: none.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @field_validator("database_url", "database_owner_url", "database_ingest_url")

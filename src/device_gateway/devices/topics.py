@@ -14,6 +14,8 @@ HUB_SENDS = ("status", "x/#")
 SENT = ("readings", "raw", "event", "status", "x/#")  # everything that ingestion listens to
 RECEIVED = ("outcome", "command")  # what a device, hub or edge is told
 OWN_DIALECT = "own"
+HUB_KIND = "x"
+READINGS = "readings"
 
 
 class Topic(NamedTuple):
@@ -24,6 +26,11 @@ class Topic(NamedTuple):
     kind: str
     dialect: str
     subtopic: str
+
+    @property
+    def from_hub(self) -> bool:
+        """Whether it has the layout of another product."""
+        return self.kind == HUB_KIND
 
 
 def shard_of(sender: UUID | str) -> str:
@@ -51,15 +58,24 @@ def parse_topic(topic: str) -> Topic | None:
     parts = topic.split("/")
     if len(parts) < 5 or "/".join(parts[:2]) != PREFIX:
         return None
-    shard, name, kind, rest = parts[2], parts[3], parts[4], parts[5:]
-    try:
-        sender = UUID(name)
-    except ValueError:
+    shard, kind, rest = parts[2], parts[4], parts[5:]
+    sender = sender_named(topic)
+    if sender is None:
         return None
-    if str(sender) != name or shard_of(sender) != shard:
-        return None
-    if kind == "x":
+    if kind == HUB_KIND:
         return Topic(shard, sender, kind, rest[0], "/".join(rest[1:])) if rest and rest[0] else None
     if rest or kind not in DEVICE_SENDS:
         return None
     return Topic(shard, sender, kind, OWN_DIALECT, kind)
+
+
+def sender_named(topic: str) -> UUID | None:
+    """The sender that a topic of any kind under our prefix names: who may publish there is one's own affair only."""
+    parts = topic.split("/")
+    if len(parts) < 4 or "/".join(parts[:2]) != PREFIX:
+        return None
+    try:
+        sender = UUID(parts[3])
+    except ValueError:
+        return None
+    return sender if str(sender) == parts[3] and shard_of(sender) == parts[2] else None

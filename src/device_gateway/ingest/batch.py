@@ -21,14 +21,17 @@ import msgspec
 from psycopg import Connection
 
 from device_gateway.database.pool import Row
-from device_gateway.devices.topics import Topic, parse_topic, topic_of
-from device_gateway.ingest import aftermath, edge_events, inbox, quarantine
+from device_gateway.devices.topics import OWN_DIALECT, READINGS, Topic, parse_topic, topic_of
+from device_gateway.ingest import aftermath, edge_events, heard, inbox, quarantine
+from device_gateway.ingest.arrival import Arrivals
 from device_gateway.ingest.dialects import dialects
 from device_gateway.ingest.edge_events import EdgeEvent, Presence, Told, parse_event, parse_presence
 from device_gateway.ingest.edge_report import decode_report, message_id_of
+from device_gateway.ingest.hub import read_from_hub
+from device_gateway.ingest.memory import Memory, recall
 from device_gateway.ingest.message import Message
+from device_gateway.ingest.misfits import UNCLAIMED, misfit_of, pointer_of, unregistered
 from device_gateway.ingest.placing import OLDEST_YEAR, Kind, Placed, Placer, Unassigned, names_with_clocks
-from device_gateway.ingest.quarantine import Misfit
 from device_gateway.ingest.registry import KnownDevice, Name, Registry
 from device_gateway.readings.model import (
     STORED,
@@ -46,16 +49,13 @@ from device_gateway.readings.packed import Packed
 from device_gateway.readings.put import ReadingWriter
 
 FROM_EDGE = "raw"  # the kind of topic on which an edge reports what it could not decode
-ANSWERED = ("readings", FROM_EDGE)  # kinds of topic whose payloads have a message id: those of our own dialect
+ANSWERED = (READINGS, FROM_EDGE)  # kinds of topic whose payloads have a message id: those of our own dialect
 NAMES: dict[type[Outcome], str] = {
     Stored: "stored",
     Duplicate: "duplicate",
     Corrected: "corrected",
     Rejected: "rejected",
 }
-UNCLAIMED = Rejected(
-    "", "no dialect claims this topic: install its adapter, or set the topic that the pairing answer gave"
-)
 
 
 @dataclass
@@ -66,6 +66,7 @@ class Delivery:
     topic: Topic | None
     decoded: Decoded | Rejected
     told: EdgeEvent | Presence | None = None
+    timeless: bool = False  # its readings have the time at which it came
     placed: Placed = field(default_factory=Placed)
     outcomes: Sequence[Outcome] = ()
 
@@ -112,11 +113,13 @@ class BatchWriter:
         self._writer = ReadingWriter(connection)
         self._days = quarantine_days
         self._seen = aftermath.LastSeen()
+        self._arrivals = Arrivals(connection)
 
     def commit(self, messages: Sequence[Message]) -> Result:
         """Everything in `messages` committed: stored, told apart, rejected or in quarantine. Raises psycopg.Error."""
         now = datetime.now(UTC)
-        deliveries = [read(message) for message in messages]
+        memory = recall(self._connection, messages)
+        deliveries = [read(message, memory) for message in self._arrivals.settled(messages)]
         understood = [
             Understood(d.topic.sender, d.decoded, d, kinds := kinds_of(d.decoded), names_with_clocks(d.decoded, kinds))
             for d in deliveries
@@ -155,6 +158,9 @@ class BatchWriter:
             _share_out(deliveries, outcomes, kept)
             misfits = [misfit for delivery in deliveries if (misfit := misfit_of(delivery))]
             quarantine.keep(self._connection, misfits, self._days)
+            heard.note(self._connection, unregistered(deliveries))
+            memory.save(self._connection)
+            self._arrivals.note(delivery.message for delivery in deliveries if delivery.timeless)
             aftermath.save_clocks(self._connection, clocks, skews)
             edge_events.save(self._connection, [Told(d.topic.sender, d.told) for d in deliveries if d.topic and d.told])
             activity = aftermath.Activity(devices.values())
@@ -168,22 +174,26 @@ class BatchWriter:
 
         self._writer.put(parts(), then)
         self._seen.note(seen)
+        self._arrivals.committed()
         return result[0]
 
 
-def read(message: Message) -> Delivery:
+def read(message: Message, memory: Memory) -> Delivery:
     """Bytes ▸ readings, by the dialect of the topic. Never raises for what the bytes are."""
     topic = parse_topic(message.topic)
     if topic is None:
         return Delivery(message, None, UNCLAIMED)
     dialect = dialects().get(topic.dialect)
-    if dialect is None:
+    if dialect is None or (topic.from_hub and topic.dialect == OWN_DIALECT and topic.subtopic != READINGS):
         return Delivery(message, topic, UNCLAIMED)
     if topic.kind in (edge_events.EVENT, edge_events.STATUS):
         return _told(message, topic)
     try:
         if topic.kind == FROM_EDGE:
             return Delivery(message, topic, decode_report(message.payload))
+        if topic.from_hub:
+            decoded, timeless = read_from_hub(message, topic, dialect, memory)
+            return Delivery(message, topic, decoded, timeless=timeless)
         return Delivery(message, topic, dialect.decode(topic.subtopic, message.payload, message.received_at))
     except Exception as error:  # adapters come from anywhere: one that breaks its promise refuses this payload only
         return Delivery(message, topic, Rejected("", f"the adapter broke on this payload: {type(error).__name__}"))
@@ -254,22 +264,6 @@ def _share_out(deliveries: Iterable[Delivery], outcomes: Sequence[Outcome], inbo
         ]
 
 
-def misfit_of(delivery: Delivery) -> Misfit | None:
-    """What goes to quarantine: a payload that was not understood, or one of whose readings was rejected."""
-    message, topic = delivery.message, delivery.topic
-    if isinstance(delivery.decoded, Rejected):
-        pointer, reason = delivery.decoded.pointer, delivery.decoded.reason
-    else:
-        rejected = [(index, other) for index, other in delivery.placed.others.items() if isinstance(other, Rejected)]
-        if not rejected:
-            return None
-        index, first = rejected[0]
-        pointer = _pointer(index, first.pointer)
-        reason = first.reason + (f" (and {len(rejected) - 1} more)" if len(rejected) > 1 else "")
-    sender = str(topic.sender) if topic else ""
-    return Misfit(message.topic, sender, topic.dialect if topic else "", message.payload, pointer, reason)
-
-
 def answers_of(deliveries: Iterable[Delivery]) -> list[Answer]:
     """Outcome messages. What was not understood is answered where its message id can be read, or it comes again."""
     answers = []
@@ -300,12 +294,8 @@ def _lines(outcomes: Sequence[Outcome]) -> bytes:
 
 def _line(index: int, outcome: Outcome) -> OutcomeLine:
     if isinstance(outcome, Rejected):
-        return OutcomeLine(index, "rejected", _pointer(index, outcome.pointer), outcome.reason)
+        return OutcomeLine(index, "rejected", pointer_of(index, outcome.pointer), outcome.reason)
     return OutcomeLine(index, NAMES[type(outcome)])
-
-
-def _pointer(index: int, pointer: str) -> str:
-    return pointer if pointer.startswith("/readings/") else f"/readings/{index}{pointer}"
 
 
 def _tally(outcomes: Sequence[Outcome], inbox: Sequence[Outcome], rejected: int, quarantined: int) -> Counter[str]:

@@ -1,15 +1,25 @@
-"""Adapters, found by entry point: a vendor can ship one as a package of its own."""
+"""Adapters, found by entry point: a vendor can ship one as a package of its own. And dialects that are mapping files.
 
+The entry point `SHIPPED` gives the text of mapping files by name, `READER` turns such a text into a dialect. Files of
+the directory that the setting `mappings` names take the place of shipped ones with the same key.
+"""
+
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import structlog
 
+from device_gateway.errors import BadSetting
 from device_gateway.readings.model import Decoded, Model, Rejected
 
 GROUP = "device_gateway.adapters"
+MAPPINGS = "device_gateway.mappings"
+READER, SHIPPED = "reader", "shipped"
+LARGEST_FILE = 256 * 1024  # bytes of a mapping file
 
 log = structlog.get_logger(__name__)
 
@@ -24,10 +34,21 @@ class Dialect(Protocol):
     def decode(self, subtopic: str, payload: bytes, received_at: datetime) -> Decoded | Rejected: ...
 
 
+@runtime_checkable
+class RememberingDialect(Dialect, Protocol):
+    """A dialect whose messages mean something by what came before them: `Decoded.remember` of the same sender."""
+
+    def decode_with(
+        self, memory: Mapping[str, str], subtopic: str, payload: bytes, received_at: datetime
+    ) -> Decoded | Rejected: ...
+
+
 @cache
 def adapters() -> tuple[Any, ...]:  # Any: MQTT dialects and Bluetooth adapters share `transport`, `key` and `models`
-    """One instance of each adapter that is installed and can be loaded."""
-    return tuple(adapter for adapter in _loaded().values() if not isinstance(adapter, Exception))
+    """One instance of each adapter that is installed and can be loaded, and one for each mapping file."""
+    installed = tuple(adapter for adapter in _loaded().values() if not isinstance(adapter, Exception))
+    taken = {adapter.key for adapter in installed if adapter.transport == "mqtt"}
+    return installed + tuple(dialect for key, dialect in _mapped().items() if key not in taken)
 
 
 def broken_adapters() -> dict[str, str]:
@@ -45,6 +66,55 @@ def _loaded() -> dict[str, Any]:
             log.error("adapter cannot be loaded", adapter=point.name, error=type(error).__name__)
             found[point.name] = error
     return found
+
+
+def use_mappings(directory: Path | None) -> None:
+    """Take the mapping files of `directory` in as well, from now on. Raises BadSetting, which names the file."""
+    if directory is None:
+        return
+    if not directory.is_dir():
+        raise BadSetting(f"DEVICE_GATEWAY_MAPPINGS: {directory} is no directory")
+    paths = sorted(directory.glob("*.toml"))
+    if not paths:
+        raise BadSetting(f"DEVICE_GATEWAY_MAPPINGS: {directory} has no file that ends in .toml")
+    reader, installed = (
+        _mapping_part(READER),
+        {a.key for a in _loaded().values() if getattr(a, "transport", "") == "mqtt"},
+    )
+    found: dict[str, Dialect] = {}
+    for path in paths:
+        try:
+            if path.stat().st_size > LARGEST_FILE:
+                raise BadSetting(f"{path}: more than {LARGEST_FILE} bytes")
+            dialect = reader(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise BadSetting(f"{path}: {error}") from error
+        if dialect.key in found or dialect.key in installed:
+            raise BadSetting(f"{path}: the key {dialect.key!r} is that of another file or adapter")
+        found[dialect.key] = dialect
+    _ADDED.clear()
+    _ADDED.update(found)
+    adapters.cache_clear()
+    dialects.cache_clear()
+
+
+_ADDED: dict[str, Dialect] = {}  # by key; set once, when a process starts
+
+
+@cache
+def _shipped() -> dict[str, Dialect]:
+    reader = _mapping_part(READER)
+    found = [reader(text) for text in _mapping_part(SHIPPED)().values()]
+    return {dialect.key: dialect for dialect in found}
+
+
+def _mapped() -> dict[str, Dialect]:
+    return _shipped() | _ADDED
+
+
+def _mapping_part(name: str) -> Any:  # Any: a function of the package that reads mapping files
+    [point] = entry_points(group=MAPPINGS, name=name)
+    return point.load()
 
 
 @cache

@@ -29,7 +29,9 @@ def replay(connection: Connection[Row], number: int, days: int) -> Replayed | No
     if row is None:
         return None
     try:
-        outcome = BatchWriter(connection, days).commit([Message(row.topic, bytes(row.payload), row.first_at)])
+        outcome = BatchWriter(connection, days).commit(
+            [Message(row.topic, bytes(row.payload), row.received_at or row.first_at)]
+        )
     except Exception as error:  # what broke ingestion once may break it again; the others are to be replayed
         if is_transient(error, connection):
             raise
@@ -39,7 +41,7 @@ def replay(connection: Connection[Row], number: int, days: int) -> Replayed | No
         again = quarantine.shown(connection, number)
         words = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
         result = f"still refused: {again.reason if again else row.reason}" + (f" ({words})" if words else "")
-        quarantine.note_refused(connection, row, result)
+        quarantine.note_refused(connection, row, again, result)
         return Replayed(number, understood=False, result=result)
     result = ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "understood, holds no reading"
     quarantine.note_replayed(connection, number, result)

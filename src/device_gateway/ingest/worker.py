@@ -193,7 +193,9 @@ class Worker:
             half = len(messages) // 2
             return self._commit(messages[:half]) + self._commit(messages[half:])
         log.error("a message broke its batch; it goes to quarantine", error=problem)
-        misfit = Misfit(messages[0].topic, "", "", messages[0].payload, "", f"broke ingestion: {problem}")
+        [broken] = messages
+        reason = f"broke ingestion: {problem}"
+        misfit = Misfit(broken.topic, "", "", broken.payload, "", reason, received_at=broken.received_at)
         with self._connection.transaction():
             quarantine.keep(self._connection, [misfit], self._settings.quarantine_days)
         return [Result([], Counter(quarantined=1))]

@@ -30,7 +30,7 @@ def store(postgres: EmbeddedPostgres) -> Iterator[World]:
 @pytest.fixture
 def world(store: World) -> World:
     """With an empty quarantine."""
-    store.rows("TRUNCATE gateway.quarantine RESTART IDENTITY")
+    store.rows("TRUNCATE gateway.quarantine, gateway.quarantine_group RESTART IDENTITY")
     return store
 
 
@@ -140,10 +140,11 @@ def test_there_is_no_replay_of_a_row_that_is_not_there(world: World) -> None:
 
 def test_what_is_over_its_date_is_deleted_and_nothing_else(world: World) -> None:
     writer = world.writer()
-    writer.commit([raw_message("old", b"x"), raw_message("new", b"x")])
-    world.rows("UPDATE gateway.quarantine SET expires_at = now() - interval '1 second' WHERE topic = 'old'")
+    topic = topic_of(uuid4(), "readings")
+    writer.commit([raw_message(topic, b"old"), raw_message(topic, b"new")])
+    world.rows("UPDATE gateway.quarantine SET expires_at = now() - interval '1 second' WHERE payload = 'old'")
     assert quarantine.expire(world.connect()) == 1
-    assert [row.topic for row in world.quarantined()] == ["new"]
+    assert [bytes(row.payload) for row in world.quarantined()] == [b"new"]
 
 
 def command(world: World, tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
