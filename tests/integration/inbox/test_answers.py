@@ -109,12 +109,15 @@ async def test_what_one_accepts_is_ones_own_with_every_version_and_comes_as_a_du
     holder, _, scale = home
     sent = [*guests("80", "81", user=2), guests("80.5", user=2)[0]]
     writer.commit([message(scale, *sent)])
-    assert await accept(portal, holder, scale, SECOND, ME) == 3
+    assert await accept(portal, holder, scale, SECOND, ME) == 2
     assert await accept(portal, holder, scale, SECOND, ME) == 0
     assert [(row.value, row.version) for row in world.readings(holder)] == [(80.5, 2), (81, 1)]
     assert world.history(holder) == [(80, 1)]
     assert waiting(world, scale) == []
-    assert told(world, holder, "portal:inbox:accept") == [3]
+    assert told(world, holder, "portal:inbox:accept") == [2]
+    query = "SELECT details FROM gateway.journal WHERE event = 'portal:inbox:accept' AND space_id = %s"
+    [row] = world.rows(query, holder)
+    assert row.details == {"device": "thing", "stored": 2, "corrected": 1, "duplicate": 0}
     assert outcomes(writer.commit([message(scale, *sent)])) == ["duplicate"] * 3
     assert outcomes(writer.commit([message(scale, *guests("80.7", user=2))])) == ["corrected"], (
         "still the same person's"
@@ -275,10 +278,14 @@ async def test_what_fails_on_the_way_changes_nothing(
 ) -> None:
     holder, _, scale = home
     writer.commit([message(scale, *guests("80", user=2))])
-    with pytest.raises(ZeroDivisionError):
+
+    async def accept_and_fail() -> None:
         async with space_scope(portal, holder):
             await accept(portal, holder, scale, SECOND, ME, later=True)
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await accept_and_fail()
     assert waiting(world, scale) == [80]
     assert values(world, holder) == []
     assert world.rows("SELECT * FROM gateway.device_user WHERE device_id = %s", scale) == []
