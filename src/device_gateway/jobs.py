@@ -18,13 +18,15 @@ import app_catalog
 from device_gateway.broker.control import disconnect_device
 from device_gateway.database.pool import AsyncPool, connect, open_pool
 from device_gateway.devices import edge_commands
-from device_gateway.ingest import quarantine
+from device_gateway.ingest import arrival, heard, memory, quarantine, replay
 from device_gateway.readings import days
 from device_gateway.settings import Settings
+from device_gateway.store.upkeep import log_upkeep
 
 CHANNEL = "gateway_job"
 LOOK_EVERY_S = 5.0  # a notification wakes us at once; this finds what became due by time
 HOUSEKEEPING_S = 60.0  # the answer to a refresh is kept, sealed, for a minute: longer would be for nobody
+UPKEEP_S = 3600.0  # pieces are days or months: an hour late is nothing
 BATCH = 20  # jobs claimed together
 MAX_ATTEMPTS = 12  # with doubling pauses from 1 s: a bit more than an hour
 KEEP_DONE_DAYS = 30
@@ -46,7 +48,15 @@ async def _disconnect(settings: Settings, payload: dict[str, Any]) -> object:
     return await disconnect_device(settings, UUID(payload["device_id"]))
 
 
-HANDLERS: dict[str, Handler] = {"broker:disconnect": _disconnect, edge_commands.PUBLISH: edge_commands.publish_command}
+async def _replay(settings: Settings, payload: dict[str, Any]) -> object:
+    return await asyncio.to_thread(replay.replay_wanted, settings, replay.Wanted(**payload))
+
+
+HANDLERS: dict[str, Handler] = {
+    "broker:disconnect": _disconnect,
+    edge_commands.PUBLISH: edge_commands.publish_command,
+    replay.JOB: _replay,
+}
 
 
 async def run_jobs(settings: Settings, announce: Callable[[], None]) -> None:
@@ -60,6 +70,7 @@ async def run_jobs(settings: Settings, announce: Callable[[], None]) -> None:
         background = [
             asyncio.create_task(_listen(settings, wake)),
             asyncio.create_task(_housekeep(settings, pool)),
+            asyncio.create_task(_keep_store(settings)),
         ]
         announce()
         while not stop.is_set():
@@ -132,7 +143,18 @@ async def _housekeep(settings: Settings, pool: AsyncPool) -> None:
         await asyncio.sleep(HOUSEKEEPING_S)
 
 
+async def _keep_store(settings: Settings) -> None:
+    while True:
+        try:
+            await asyncio.to_thread(log_upkeep, settings, datetime.now(UTC))
+        except psycopg.Error as error:
+            log.warning("store not kept up", error=type(error).__name__)
+        await asyncio.sleep(UPKEEP_S)
+
+
 def _expire_quarantine(settings: Settings) -> None:
     with connect(settings.ingest_url, "gateway_ingest") as connection:
         if expired := quarantine.expire(connection):
             log.info("quarantine expired", rows=expired)
+        for part in (arrival, heard, memory):
+            part.expire(connection)

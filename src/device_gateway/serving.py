@@ -8,6 +8,7 @@ import uvicorn
 
 from device_gateway.app import create_app
 from device_gateway.errors import PortTaken
+from device_gateway.ingest.dialects import use_mappings
 from device_gateway.settings import Settings, load_settings
 
 GRACE_S = 10  # seconds for requests in hand when the server is told to stop
@@ -15,7 +16,9 @@ GRACE_S = 10  # seconds for requests in hand when the server is told to stop
 
 def application() -> object:
     """For several worker processes, each of which loads its settings by itself."""
-    return create_app(load_settings())
+    settings = load_settings()
+    use_mappings(settings.mappings)
+    return create_app(settings)
 
 
 class _Server(uvicorn.Server):

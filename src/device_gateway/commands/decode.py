@@ -9,6 +9,7 @@ facts       ``{"facts": {…}}`` for a characteristic that says something about 
 import json
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -57,14 +58,49 @@ def ble(
 
 @app.command()
 def mqtt(
-    topic: Annotated[str, typer.Option(help="As published, dg/v1/{shard}/{id}/readings or …/x/{dialect}/….")],
-    payload: Annotated[str, typer.Option(help="The text of the message.")],
+    topic: Annotated[
+        str | None, typer.Option(help="As published, dg/v1/{shard}/{id}/readings or …/x/{dialect}/….")
+    ] = None,
+    payload: Annotated[str | None, typer.Option(help="The text of the message.")] = None,
+    hex_: Annotated[str | None, typer.Option("--hex", help="The payload in hex, in place of --payload.")] = None,
+    before: Annotated[
+        list[str] | None, typer.Option(help="TOPIC=PAYLOAD that came before; as a discovery message.")
+    ] = None,
+    batch: Annotated[
+        bool, typer.Option(help="Lines `TOPIC PAYLOAD` from standard input, in the order in which they came.")
+    ] = False,
     received_at: ReceivedAt = None,
+    mappings: Annotated[
+        Path | None, typer.Option(envvar="DEVICE_GATEWAY_MAPPINGS", help="Directory of mapping files.")
+    ] = None,
 ) -> None:
     """Decode the payload of an MQTT message."""
-    from device_gateway.ingest.dialects import dialects
+    from device_gateway.ingest.dialects import use_mappings
 
-    at = _aware(received_at)
+    use_mappings(mappings)
+    at, memory = _aware(received_at), dict[str, str]()
+    for message in before or []:
+        name, _, text = message.partition("=")
+        _message(name, text.encode(), at, memory)
+    if batch:
+        for line in sys.stdin.buffer:
+            name, _, text = line.rstrip(b"\r\n").decode("utf-8", "surrogateescape").partition(" ")
+            typer.echo(_line(_message(name, text.encode("utf-8", "surrogateescape"), at, memory)))
+        return
+    if topic is None or (payload is None) is (hex_ is None):
+        raise typer.BadParameter("give --topic with --payload or --hex, or --batch")
+    try:
+        octets = bytes.fromhex(hex_) if hex_ is not None else (payload or "").encode("utf-8", "surrogateescape")
+    except ValueError:
+        typer.echo(_line([Rejected("/hex", "two hexadecimal digits are needed for each octet")]))
+        return
+    typer.echo(_line(_message(topic, octets, at, memory)))
+
+
+def _message(topic: str, payload: bytes, at: datetime, memory: dict[str, str]) -> list[Reading | Rejected]:
+    """What the topic's dialect makes of it; `memory` is what the messages before it left, and takes what it says."""
+    from device_gateway.ingest.dialects import RememberingDialect, dialects
+
     levels = topic.split("/")
     if len(levels) > 5 and levels[4] == "x":
         key, subtopic = levels[5], "/".join(levels[6:])
@@ -72,10 +108,19 @@ def mqtt(
         key, subtopic = "own", "/".join(levels[4:])
     dialect = dialects().get(key)
     if dialect is None:
-        typer.echo(_line([Rejected("/topic", f"no installed dialect is called {key!r}")]))
-        return
-    decoded = dialect.decode(subtopic, payload.encode(), at)
-    typer.echo(_line([decoded] if isinstance(decoded, Rejected) else decoded.readings))
+        return [Rejected("/topic", "no dialect of this name is installed")]
+    if isinstance(dialect, RememberingDialect):
+        decoded = dialect.decode_with(memory, subtopic, payload, at)
+    else:
+        decoded = dialect.decode(subtopic, payload, at)
+    if isinstance(decoded, Rejected):
+        return [decoded]
+    for name, value in decoded.remember.items():
+        if value is None:
+            memory.pop(name, None)
+        else:
+            memory[name] = value
+    return decoded.readings
 
 
 def _aware(received_at: datetime | None) -> datetime:

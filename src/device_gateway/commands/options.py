@@ -21,7 +21,13 @@ errors = Console(stderr=True)
 
 
 def settings_of(data_dir: Path | None, config: Path | None = None) -> Settings:
-    return load_settings(data_dir, config)
+    """The settings of a command, whose mapping files are in use from then on. Raises BadSetting."""
+    settings = load_settings(data_dir, config)
+    if settings.mappings is not None:
+        from device_gateway.ingest.dialects import use_mappings  # other commands start without the adapters
+
+        use_mappings(settings.mappings)
+    return settings
 
 
 def print_json(value: Any) -> None:  # Any: whatever a command has to say
