@@ -1,0 +1,1 @@
+"""A device played from a recording of a GATT session."""
