@@ -59,8 +59,8 @@ async def record_sync(
     find_s: float,
     listen_s: float = LISTEN_S,
 ) -> Captured:
-    """A sync from the beginning, and what the next one asks to find nothing new; with the adapter that the device matches
-    where none is given. What it measured by itself within `listen_s` is part of it.
+    """A sync from the beginning, and what the next one asks to find nothing new. What the device measures by itself
+    within `listen_s` is part of it. Without an `adapter` it is the one that the device matches.
 
     Raises BluetoothError; what was recorded before stays.
     """
