@@ -11,6 +11,7 @@ from typing import ClassVar, Final
 
 from device_gateway.readings.model import ContextValue, Model, Reading, Rejected, Status
 from device_gateway_ble.octets import Octets, RefusedField
+from device_gateway_ble.user_data import UserControlPoint
 from device_gateway_ble.uuids import short
 
 Packet = tuple[str, bytes]  # (16-bit characteristic in hex, value)
@@ -74,6 +75,7 @@ class MeasuringDevice:
     reads: ClassVar[tuple[str, ...]] = ()
     session_start: ClassVar[str | None] = None
     live: ClassVar[bool] = False
+    users: ClassVar[UserControlPoint | None] = UserControlPoint()
     metrics: ClassVar[tuple[str, ...]]
     parsers: ClassVar[Mapping[str, MeasurementParser]]
     fact_parsers: ClassVar[Mapping[str, FactParser]] = {}

@@ -9,6 +9,7 @@ from typing import Final
 
 from device_gateway.readings.model import ContextValue
 from device_gateway_ble.octets import Octets, RefusedField, named
+from device_gateway_ble.uuids import assigned
 
 REGISTER, CONSENT, DELETE, LIST_USERS, DELETE_USERS, RESPONSE = 0x01, 0x02, 0x03, 0x04, 0x05, 0x20
 OPERATIONS: Final = {
@@ -97,6 +98,22 @@ def parse_change_increment(data: bytes) -> int:
 def change_increment_octets(increment: int) -> bytes:
     """The value to write to Database Change Increment (0x2A99) once the user's data was changed."""
     return increment.to_bytes(4, "little")
+
+
+class UserControlPoint:
+    """What a device that tells people apart is asked, and how its answers read."""
+
+    characteristic: Final = assigned(0x2A9F)
+    register = staticmethod(register)
+    consent = staticmethod(consent)
+
+    @staticmethod
+    def answer(data: bytes) -> Answer | None:
+        """None for what is no answer. Never raises."""
+        try:
+            return parse_control_point(data)
+        except RefusedField:
+            return None
 
 
 def _code(code: int) -> bytes:

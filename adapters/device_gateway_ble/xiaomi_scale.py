@@ -9,8 +9,8 @@
 A scale repeats a broadcast many times, also when nobody stands on it any more. With the scale's own time each
 repetition is the same reading, stored once. The time of a MiBeacon scale is often wrong: it counts only within
 `CLOCK_TOLERANCE` of that of receipt, and otherwise, as with a Mi Scale whose clock was never set, the time of receipt
-does, marked in the context; then it is for the receiver to drop repetitions, by `measurement_of`. What a scale shows before it has settled
-is no reading.
+does, marked in the context; then it is for the receiver to drop repetitions, by `measurement_of`. What a scale shows
+before it has settled is no reading.
 
 Context keys: ``impedance-ohm`` (at 50 kHz for an S400), ``user-index`` (the scale's own profile), ``effective-time``.
 """
@@ -282,7 +282,7 @@ class XiaomiScale:
 
     @staticmethod
     def is_encrypted(service_data: Mapping[str, bytes]) -> bool:
-        """Whether the bind key is needed: not each frame of a MiBeacon scale is encrypted, but those with a weighing."""
+        """Whether the bind key is needed: of the frames of a MiBeacon scale those with a weighing are encrypted."""
         return _scale_data(service_data)[0] == mibeacon.SERVICE
 
     @staticmethod

@@ -43,12 +43,6 @@ class MeasuringDevice(SimulatedDevice):
     def __init__(self, options: MeasuringOptions) -> None:
         super().__init__(options)
         self.users = options.users
-        everyone = list(patients())
-        first = everyone.index(options.person.name)
-        self._people = [
-            Vitals(patients()[everyone[(first + user) % len(everyone)]], options.seed)
-            for user in range(max(options.users, 1))
-        ]
         self._chance = random.Random(f"{self.kind} {options.seed}")
         rows = read_replay(options.replay) if options.replay else None
         self._rows = None if rows is None else rows[: None if not options.interval_s else options.records]
@@ -96,7 +90,9 @@ class MeasuringDevice(SimulatedDevice):
                 return
             taken = self._of_row(self._coming.pop(0))
         else:
-            taken = self._of_person(self.memory.clock().replace(microsecond=0))
+            taken = self._of_person(
+                self.memory.clock().replace(microsecond=0), sorted(self.memory.consent_codes) or [1]
+            )
         for connection in self.attended:
             if self.indicates(connection, self.main()):
                 await self.while_measuring(connection, taken)
@@ -134,13 +130,19 @@ class MeasuringDevice(SimulatedDevice):
                 if at < now and len(moments) < self._options.records:
                     moments.append(at)
             day -= timedelta(days=1)
-        return [self._of_person(at) for at in sorted(moments)]
+        return [self._of_person(at, range(1, max(self.users, 1) + 1)) for at in sorted(moments)]
 
-    def _of_person(self, at: datetime) -> Taken:
-        user = self._chance.randrange(len(self._people))
+    def person(self, user: int) -> Vitals:
+        """The patient of the options is user 1, the next one of the list user 2, …; later registered ones go on."""
+        everyone = list(patients())
+        name = everyone[(everyone.index(self._options.person.name) + user - 1) % len(everyone)]
+        return Vitals(patients()[name], self._options.seed)
+
+    def _of_person(self, at: datetime, users: Sequence[int]) -> Taken:
+        user = self._chance.choice(users)
         recognised = self._chance.random() >= _UNKNOWN_SHARE
-        index = (user + 1 if recognised else UNKNOWN_USER) if self.users else None
-        return Taken(at, self.values_of(self._people[user], at), index)
+        index = (user if recognised else UNKNOWN_USER) if self.users else None
+        return Taken(at, self.values_of(self.person(user), at), index)
 
     def _of_row(self, row: Row) -> Taken:
         return Taken(row.at, self.values_in(row), 1 if self.users else None)

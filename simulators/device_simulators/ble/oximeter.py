@@ -105,7 +105,7 @@ class Oximeter(MeasuringDevice):
             await asyncio.sleep(self._continuous_s)
             if self.notifies(connection, self._continuous):
                 now = self.memory.clock()
-                await self.notify(connection, self._continuous, _streamed(self.values_of(self._people[0], now)))
+                await self.notify(connection, self._continuous, _streamed(self.values_of(self.person(1), now)))
 
 
 def _streamed(values: dict[str, Decimal]) -> bytes:

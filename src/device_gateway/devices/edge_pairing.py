@@ -180,6 +180,13 @@ async def answer_key(connection: AsyncConnection[Row], space: UUID, pairing: Edg
     await _ask(connection, space, pairing, "answer", "key", key=key)
 
 
+async def answer_user(
+    connection: AsyncConnection[Row], space: UUID, pairing: EdgePairing, user_index: int, code: int
+) -> None:
+    """A user of the scale, and the consent code that it shows for them."""
+    await _ask(connection, space, pairing, "answer", "user", user_index=user_index, code=code)
+
+
 async def answer_question(connection: AsyncConnection[Row], space: UUID, pairing: EdgePairing, *, yes: bool) -> None:
     """Whether the numbers are the same, or a bond without proof is wanted."""
     compared = "number" if yes and pairing.said == "number" else None

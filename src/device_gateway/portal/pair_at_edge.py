@@ -1,5 +1,6 @@
 """``/devices/pair``: a Bluetooth device, paired at one of the patient's edges. Complete without JavaScript."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from uuid import UUID
@@ -19,8 +20,10 @@ from device_gateway.errors import DeviceAlreadyClaimed
 from device_gateway.portal.new_device import since_of
 from device_gateway.portal.patient import Patient, space_of
 from device_gateway.portal.translations import marked as _
+from device_gateway.readings.user_index import LAST_USER
 from device_gateway.state import pages_of, pool_of, settings_of
 
+USER_INDEX, CONSENT_CODE = re.compile(r"[0-9]{1,3}"), re.compile(r"[0-9]{1,4}")
 REFRESH_S = 2  # seconds: how often a page that waits looks again
 
 router = APIRouter(prefix="/devices/pair", include_in_schema=False)
@@ -33,11 +36,14 @@ FAILURES: Mapping[str, str] = {
     "BindKeyWrong": _(
         "The bind key does not open what the device sends: check its 32 digits, and that it is this device's."
     ),
+    "ConsentRefused": _(
+        "The scale does not accept this user with this consent code: look at what it shows, and try again."
+    ),
     "NothingMeasured": _("No new measurement was heard: try again, and use the device when you are asked to."),
     "LinkLost": _("The connection to the device was lost."),
     "RadioUnavailable": _("The edge has no Bluetooth at the moment."),
 }
-QUESTIONS = ("passkey_wanted", "key_wanted", "number", "risk", "paired", "failed")
+QUESTIONS = ("passkey_wanted", "key_wanted", "consent_wanted", "number", "risk", "paired", "failed")
 ANOTHER_FAILURE = _("Pairing did not work.")
 PROBLEMS = {
     BadDeviceName: _("Give it a name of 1 to 60 characters."),
@@ -87,6 +93,12 @@ async def answered(request: Request, account: Patient, pairing: UUID) -> Respons
     async with pool_of(request).connection() as connection:
         if address := form.get("address"):
             await edge_pairing.choose(connection, space, found, address)
+        elif "consent_code" in form:
+            user, code = form.get("user_index", "").strip(), form["consent_code"].strip()
+            if not (USER_INDEX.fullmatch(user) and int(user) <= LAST_USER and CONSENT_CODE.fullmatch(code)):
+                wrong = _("The number of a user is 0 to 254, a consent code has up to four digits.")
+                return await _page(request, found, "pair_at_edge.html", problem=wrong)
+            await edge_pairing.answer_user(connection, space, found, int(user), int(code))
         elif form.get("answer") in ("yes", "no"):
             await edge_pairing.answer_question(connection, space, found, yes=form["answer"] == "yes")
         elif "passkey" in form:
@@ -145,10 +157,7 @@ async def _page(
     **typed: str | bool,
 ) -> Response:
     words = pages_of(request).words(request)
-    question = (
-        pairing.said in ("passkey_wanted", "key_wanted", "number", "risk", "paired", "failed")
-        and pairing.step != "added"
-    )
+    question = pairing.said in QUESTIONS and pairing.step != "added"
     done = pairing.step == "added" and pairing.said == "first_reading"
     context = {
         "pairing": pairing,

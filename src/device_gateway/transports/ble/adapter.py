@@ -33,7 +33,31 @@ class RecordDecoder(Protocol):
 
 
 # What an adapter need not say of devices that have nothing of the kind.
-UNSAID: Mapping[str, object] = {"record_access": None, "reads": (), "session_start": None, "live": False}
+UNSAID: Mapping[str, object] = {"record_access": None, "reads": (), "session_start": None, "live": False, "users": None}
+
+
+class UserAnswer(Protocol):
+    """What a device that tells people apart answered to a request."""
+
+    @property
+    def response(self) -> str: ...
+
+    @property
+    def user_index(self) -> int | None: ...
+
+
+class UserControl(Protocol):
+    """How such a device is told who is there. Codes are 0 … 9999."""
+
+    @property
+    def characteristic(self) -> str: ...
+
+    def register(self, code: int, /) -> bytes: ...
+
+    def consent(self, user_index: int, code: int, /) -> bytes: ...
+
+    def answer(self, data: bytes, /) -> UserAnswer | None:
+        """None for what is no answer."""
 
 
 class RecordAdapter(Protocol):
@@ -45,6 +69,7 @@ class RecordAdapter(Protocol):
     session_start  among `reads`, the start of the sensor session that numbers its records; None where there is none.
                    The value that was read first holds for the whole session, so that no record ever moves.
     live           whether it measures continually: then it is listened to for as long as it stays connected
+    users          how to say who is there, None where such devices tell nobody apart
     """
 
     key: ClassVar[str]
@@ -55,6 +80,7 @@ class RecordAdapter(Protocol):
     reads: ClassVar[tuple[str, ...]]
     session_start: ClassVar[str | None]
     live: ClassVar[bool]
+    users: ClassVar[UserControl | None]
 
     def same_session(self, kept: bytes, read: bytes, /) -> bool:
         """Whether both values of `session_start` mean the same session; asked only where there are sessions."""

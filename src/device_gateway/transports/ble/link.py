@@ -1,7 +1,7 @@
 """A connection to one device: bonded, a time-out on every wait, all notifications in one queue, in their order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
@@ -122,6 +122,13 @@ class Link:
             return arrived
         self._notified.put_nowait(_LOST)
         raise LinkLost
+
+    def unread(self, packets: Sequence[tuple[str, bytes]]) -> None:
+        """Puts back what was taken too early: it comes first again."""
+        if packets:
+            later = [self._notified.get_nowait() for _ in range(self._notified.qsize())]
+            for packet in (*packets, *later):
+                self._notified.put_nowait(packet)
 
     async def _connect(self) -> None:
         """One attempt, given up at once when the radio goes."""

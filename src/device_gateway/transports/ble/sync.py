@@ -72,6 +72,15 @@ class SyncReport:
     complete: bool = True
     missing: tuple[tuple[int, int], ...] = ()
 
+    def include(self, further: "SyncReport") -> None:
+        """What was done after it on the same connection."""
+        self.records += further.records
+        self.readings += further.readings
+        self.rejected += further.rejected
+        self.complete = self.complete and further.complete
+        self.missing += further.missing
+        self.announced = further.announced if self.announced is None else self.announced
+
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
@@ -123,9 +132,7 @@ async def sync_records(
         if synced is not None:
             await synced(report)
         live = await _listen(link, Transfer(adapter, reads, position, keep, session=session), adapter, patience)
-        report.records += live.records
-        report.readings += live.readings
-        report.rejected += live.rejected
+        report.include(live)
     return report
 
 

@@ -10,6 +10,7 @@ import structlog
 
 from device_gateway.errors import GatewayError
 from device_gateway.transports.ble.adapter import broadcast_adapters
+from device_gateway.transports.ble.consent import ConsentRefused
 from device_gateway.transports.ble.errors import BondLost, DeviceNotHeard
 from device_gateway.transports.ble.listening import listening
 from device_gateway.transports.ble.radio import Radio
@@ -135,7 +136,10 @@ class Attendant:
             attention.went_well(time.monotonic(), self._interval_s)
         except BondLost:
             attention.failed(time.monotonic(), self._interval_s, hopeless=True)
-            self._tell_bond_lost(device_id)
+            self._tell_to_pair(device_id, "bond_lost")
+        except ConsentRefused:
+            attention.failed(time.monotonic(), self._interval_s, hopeless=True)
+            self._tell_to_pair(device_id, "consent_wanted")
         except GatewayError as error:
             attention.failed(time.monotonic(), self._interval_s)
             _log.warning("edge.meter_failed", device=device_id, error=type(error).__name__, why=error.message)
@@ -145,13 +149,13 @@ class Attendant:
         finally:
             attention.busy = False
 
-    def _tell_bond_lost(self, device_id: str) -> None:
+    def _tell_to_pair(self, device_id: str, event: str) -> None:
         """Once: its holder is asked to pair it again; position and history stay."""
         meter = self._state.meter(device_id)
         if meter is None or meter.bond_lost:
             return
-        _log.warning("edge.bond_lost", device=device_id)
-        self._publisher.tell(event_message("bond_lost", datetime.now().astimezone(), device=device_id))
+        _log.warning(f"edge.{event}", device=device_id)
+        self._publisher.tell(event_message(event, datetime.now().astimezone(), device=device_id))
         with self._state.transaction():
             self._state.note_bond_lost(device_id)
 

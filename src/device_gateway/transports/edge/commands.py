@@ -4,6 +4,7 @@
 {"command": "pair", "pairing": id, "address": "C0:…"}         bond with one
 {"command": "passkey", "pairing": id, "passkey": "271828"}    what the device shows
 {"command": "key", "pairing": id, "key": "00112233…"}         bind key of a device that broadcasts: 32 digits
+{"command": "user", "pairing": id, "user_index": 2, "code": 1001}   of a scale that tells people apart: shown by it
 {"command": "confirm", "pairing": id, "accept": true}         the number is the same; or: a bond without proof will do
 {"command": "adopt", "pairing": id, "device": id, "address": "C0:…", "adapter": "ble-glucose", "bond_key"?: base64}
 {"command": "forget", "device": id}                           read it no more, remove the bond
@@ -44,6 +45,13 @@ class Key(msgspec.Struct, tag_field="command", tag="key"):
     at: datetime | None = None
 
 
+class NamedUser(msgspec.Struct, tag_field="command", tag="user"):
+    pairing: str
+    user_index: int
+    code: int
+    at: datetime | None = None
+
+
 class Confirm(msgspec.Struct, tag_field="command", tag="confirm"):
     pairing: str
     accept: bool
@@ -72,9 +80,9 @@ class Allow(msgspec.Struct, tag_field="command", tag="allow"):
     delete_sent: bool
 
 
-PAIRING_COMMANDS = Scan | Pair | Passkey | Key | Confirm
+PAIRING_COMMANDS = Scan | Pair | Passkey | Key | NamedUser | Confirm
 PAIRING_PATIENCE: Final = timedelta(minutes=2)
-Command = Scan | Pair | Passkey | Key | Confirm | Adopt | Forget | Sync | Allow
+Command = Scan | Pair | Passkey | Key | NamedUser | Confirm | Adopt | Forget | Sync | Allow
 _COMMAND = msgspec.json.Decoder(Command)
 
 

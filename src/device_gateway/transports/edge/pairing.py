@@ -4,6 +4,7 @@ One pairing at a time; another one takes its place. What happens is told as even
 
     heard {address, name, adapter, model, rssi_dbm}   scanned {devices}
     key_wanted {address}: a bind key    measurement_wanted {address}: of a device that broadcasts
+    consent_wanted {address}: a user of a scale and their code, since it registers no more
     passkey_wanted {address}    number {address, number}    risk {address}: the bond would prove nothing
     paired {address, adapter, model, name, proof}   proof: "passkey", "number" or "none"
     failed {reason}
@@ -18,8 +19,9 @@ import structlog
 
 from device_gateway.devices.bind_keys import BadBindKey, parse_bind_key
 from device_gateway.errors import GatewayError
-from device_gateway.transports.ble.adapter import broadcast_adapters, check_adapter
+from device_gateway.transports.ble.adapter import broadcast_adapters, check_adapter, record_adapter
 from device_gateway.transports.ble.bond import forget_bond
+from device_gateway.transports.ble.consent import User
 from device_gateway.transports.ble.device_facts import read_battery_percent, read_make
 from device_gateway.transports.ble.errors import BindKeyWrong, RadioUnavailable
 from device_gateway.transports.ble.link import connected
@@ -28,13 +30,15 @@ from device_gateway.transports.ble.radio import Radio
 from device_gateway.transports.ble.scan import Heard
 from device_gateway.transports.edge.attending import Attendant
 from device_gateway.transports.edge.broadcast_pairing import KEY_S, MEASUREMENT_S, first_measurement
-from device_gateway.transports.edge.commands import Adopt, Confirm, Key, Pair, Passkey, Scan
+from device_gateway.transports.edge.commands import Adopt, Confirm, Key, NamedUser, Pair, Passkey, Scan
+from device_gateway.transports.edge.consenting import each_user
 from device_gateway.transports.edge.messages import event_message
 from device_gateway.transports.edge.publisher import Publisher
 from device_gateway.transports.edge.state import EdgeState, Meter
 
 LONGEST_SCAN_S = 60.0
 FIND_S = 20.0
+USER_S = 60.0  # a scale that waits for a consent stays connected for about as long
 ANSWER_S = 29.0  # a device waits 30 s (Bluetooth Core 5.4, vol. 3, part H, 3.4)
 NAME_LENGTH = 60  # characters of what an unknown device calls itself
 
@@ -103,6 +107,12 @@ class Pairing:
         except BadBindKey:
             raise BindKeyWrong from None
 
+    async def user(self, address: str) -> User | None:
+        """Somebody whom the scale knows already, and the consent code that it shows for them."""
+        self.tell("consent_wanted", address=address)
+        index, _, code = (await self._answer(USER_S) or "").partition(" ")
+        return User(int(index), int(code)) if index.isdecimal() and code.isdecimal() else None
+
     async def _answer(self, wait_s: float = ANSWER_S) -> str | None:
         try:
             return await asyncio.wait_for(self.answers.get(), wait_s)
@@ -135,7 +145,7 @@ class PairingDesk:
         """Bonds with a device, asking what it asks."""
         self._begin(command.pairing, lambda radio, pairing: self._pair(radio, pairing, command.address.upper()))
 
-    def answer(self, command: Passkey | Key | Confirm) -> None:
+    def answer(self, command: Passkey | Key | NamedUser | Confirm) -> None:
         """What the person says. For a pairing that is not the present one it comes too late."""
         if self._pairing is not None and self._pairing.id == command.pairing:
             match command:
@@ -143,6 +153,8 @@ class PairingDesk:
                     said = command.passkey
                 case Key():
                     said = command.key
+                case NamedUser():
+                    said = f"{command.user_index} {command.code}"
                 case Confirm():
                     said = "yes" if command.accept else "no"
             self._pairing.answers.put_nowait(said)
@@ -256,6 +268,10 @@ class PairingDesk:
             async with connected(radio, (await self._attendant.hear(address, FIND_S)).device) as link:
                 make = await read_make(link)
                 battery_percent = await read_battery_percent(link)
+                adapter, consents = record_adapter(heard.adapter), self._state.consents
+                users = [
+                    user async for user in each_user(link, adapter, consents, address, lambda: pairing.user(address))
+                ]
         finally:
             self._agent.pairing = None
         pairing.tell(
@@ -267,6 +283,7 @@ class PairingDesk:
             serial=make.serial or None,
             battery_percent=battery_percent,
             proof=pairing.proof,
+            user_index=next((user.index for user in users if user is not None), None),
         )
 
     async def _pair_by_broadcast(self, pairing: Pairing, heard: Heard) -> None:

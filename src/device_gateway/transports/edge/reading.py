@@ -1,26 +1,31 @@
 """Reading one meter into the spool, and what belongs to a visit: its clock, its battery, what its holder asked for."""
 
 import time
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import structlog
 
 from device_gateway.readings.model import ClockMeasurement
 from device_gateway.transports.ble.adapter import RecordAdapter, record_adapter
+from device_gateway.transports.ble.consent import User
 from device_gateway.transports.ble.device_facts import read_battery_percent, read_clock, set_clock
 from device_gateway.transports.ble.errors import BluetoothError
 from device_gateway.transports.ble.link import Link, connected
 from device_gateway.transports.ble.radio import Radio
 from device_gateway.transports.ble.record_access import RecordAccess, Selection
 from device_gateway.transports.ble.scan import Heard
-from device_gateway.transports.ble.sync import SyncReport, sync_records
+from device_gateway.transports.ble.sync import Patience, SyncReport, sync_records
 from device_gateway.transports.ble.transfer import Batch
 from device_gateway.transports.edge.bond_keeping import keep_bond
+from device_gateway.transports.edge.consenting import attributed, each_user
 from device_gateway.transports.edge.messages import event_message, messages_of, readings_message
 from device_gateway.transports.edge.publisher import Publisher
 from device_gateway.transports.edge.state import EdgeState, Meter
 
 TELL_EVERY_S = 3600.0  # how often the gateway hears of clock, battery and signal of a meter without new records
+EACH_USER_S = 6.0  # for the first measurement of each of several users: those that wait come at once after the consent
 SKEW_SET_RIGHT_S = 60  # seconds: meters show minutes
 
 _log = structlog.get_logger(__name__)
@@ -46,22 +51,21 @@ class Reader:
             battery_percent = await read_battery_percent(link)
             clock = await read_clock(link)
 
-            async def keep(batch: Batch) -> None:
-                with self._state.transaction():
-                    for message in messages_of(batch, meter.device_id, meter.adapter, clock, battery_percent):
-                        self._state.spool.put(message)
-                    self._state.advance(meter.device_id, batch.position, batch.mark, batch.session)
-                    self._first_reading(meter.device_id, batch)
-                self._publisher.wake()
+            facts = _Facts(meter, clock, battery_percent)
 
             async def synced(report: SyncReport) -> None:
                 await self._after(link, adapter, meter, report, clock)
                 self._tell_contact(meter.device_id, heard, report, clock, battery_percent)
                 live.caught_up = adapter.live
 
-            report = await sync_records(
-                link, adapter, meter.last_seq, keep, mark=meter.mark, session=meter.session, synced=synced
-            )
+            report = SyncReport()
+            patience = Patience(first_s=EACH_USER_S) if len(self._state.consents.of(meter.address)) > 1 else Patience()
+            async for user in each_user(link, adapter, self._state.consents, meter.address):
+                done = await sync_records(
+                    link, adapter, meter.last_seq, partial(self._keep, facts, user),
+                    mark=meter.mark, session=meter.session, patience=patience, synced=synced,
+                )  # fmt: skip
+                report.include(done)
             if not live.caught_up:
                 await synced(report)
         if report.records or report.readings:
@@ -73,6 +77,18 @@ class Reader:
                 complete=report.complete,
             )
         return report
+
+    async def _keep(self, facts: "_Facts", user: User | None, batch: Batch) -> None:
+        """One transaction: the batch in the spool, and the position after it."""
+        meter = facts.meter
+        with self._state.transaction():
+            for message in messages_of(
+                attributed(batch, user), meter.device_id, meter.adapter, facts.clock, facts.battery_percent
+            ):
+                self._state.spool.put(message)
+            self._state.advance(meter.device_id, batch.position, batch.mark, batch.session)
+            self._first_reading(meter.device_id, batch)
+        self._publisher.wake()
 
     def _first_reading(self, device_id: str, batch: Batch) -> None:
         """Whoever has just paired a meter waits for this. Within the transaction that keeps the readings."""
@@ -132,6 +148,15 @@ class Reader:
                 self._state.spool.put(readings_message((), device_id, clock, battery_percent))
             self._told[device_id] = now
         self._publisher.wake()
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What a visit found beside records."""
+
+    meter: Meter
+    clock: ClockMeasurement | None
+    battery_percent: int | None
 
 
 class Live:

@@ -21,6 +21,7 @@ from device_gateway.transports.edge.commands import (
     Confirm,
     Forget,
     Key,
+    NamedUser,
     Pair,
     Passkey,
     Scan,
@@ -135,7 +136,7 @@ class _Orders:
                 self._desk.scan(command)
             case Pair():
                 self._desk.pair(command)
-            case Passkey() | Key() | Confirm():
+            case Passkey() | Key() | NamedUser() | Confirm():
                 self._desk.answer(command)
             case Adopt():
                 self._desk.adopt(command)

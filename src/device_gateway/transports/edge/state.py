@@ -17,6 +17,8 @@ from device_gateway.transports import spool
 from device_gateway.transports.ble.adapter import check_adapter
 from device_gateway.transports.edge.broadcasts import SCHEMA as BROADCASTS
 from device_gateway.transports.edge.broadcasts import Broadcasts
+from device_gateway.transports.edge.consents import SCHEMA as CONSENTS
+from device_gateway.transports.edge.consents import Consents
 from device_gateway.transports.mqtt.broker_url import parse_broker_url
 
 FILE = "edge.sqlite3"
@@ -130,6 +132,7 @@ class EdgeState:
         self._set_up()
         self.spool = spool.Spool(self._connection, spool_limit_octets)
         self.broadcasts = Broadcasts(self._connection)
+        self.consents = Consents(self._connection)
 
     def close(self) -> None:
         self._connection.close()
@@ -141,7 +144,7 @@ class EdgeState:
             if outbox and "device" not in outbox:
                 self._connection.execute("ALTER TABLE outbox RENAME TO outbox_before")
                 self._connection.execute("DROP INDEX outbox_octets")
-            for statement in (SCHEMA + spool.SCHEMA + BROADCASTS).split(";"):
+            for statement in (SCHEMA + spool.SCHEMA + BROADCASTS + CONSENTS).split(";"):
                 self._connection.execute(statement)
             if outbox and "device" not in outbox:
                 self._connection.execute(OLD_OUTBOX)
@@ -279,9 +282,10 @@ class EdgeState:
 
     def drop_meter(self, device_id: str) -> None:
         """Raises NotFound. What was read from it stays in the spool."""
-        self._connection.execute(
-            "DELETE FROM broadcast WHERE address IN (SELECT address FROM meter WHERE device_id = ?)", (device_id,)
-        )
+        for secrets in ("broadcast", "consent"):
+            self._connection.execute(
+                f"DELETE FROM {secrets} WHERE address IN (SELECT address FROM meter WHERE device_id = ?)", (device_id,)
+            )
         if not self._connection.execute("DELETE FROM meter WHERE device_id = ?", (device_id,)).rowcount:
             raise NotFound(f"this edge reads no device {device_id}")
 
