@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     compress_after_days: int = Field(30, ge=0, le=3650, description="Compress older chunks, where possible; 0: never.")
     retention_days: int = Field(0, ge=0, le=36_500, description="Remove readings that are older; 0: keep all.")
     archive_dir: Path | None = Field(None, description="Directory for archives of what is removed; empty: none.")
+    import_max_mb: int = Field(64, ge=1, le=2048, description="Megabytes of a file that a patient may upload, at most.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @field_validator("database_url", "database_owner_url", "database_ingest_url")

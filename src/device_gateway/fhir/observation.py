@@ -39,9 +39,7 @@ class ObservationWriter:
             f'"code":{_concept(metric.system, metric.code, metric.display)},'
             f'"subject":{{"reference":"Patient/{patient_id}"}},'
         )
-        self._device = (
-            f',"device":{{"reference":{_text(device_reference(series.device_id))}}}' if series.device_id else ""
-        )
+        self._device = _device(series)
         self._unit = f',"unit":{_text(metric.unit_display)},"system":"{UCUM}","code":{_text(metric.unit)}}}'
         self._components = [_component(metric.system, component) for component in metric.components]
 
@@ -92,6 +90,13 @@ class ObservationWriter:
 
 def _component(system: str, component: Component) -> str:
     return f'{{"code":{_concept(system, component.code, component.display)},'
+
+
+def _device(series: Series) -> str:
+    """A Device of ours by its reference; what a file told of by its product, for it is in no registry."""
+    if series.device_id:
+        return f',"device":{{"reference":{_text(device_reference(series.device_id))}}}'
+    return f',"device":{{"display":{_text(series.source_name)}}}' if series.source_name else ""
 
 
 def _category(code: str) -> str:

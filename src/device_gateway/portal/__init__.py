@@ -6,17 +6,23 @@ from device_gateway.portal import (
     apps,
     devices_pages,
     home,
+    inbox_pages,
+    import_page,
     journal_page,
     language,
     new_device,
     pair_at_edge,
     settings_page,
+    shared_devices,
 )
 from device_gateway.portal.error_pages import error_page
 from device_gateway.portal.static_files import static_files
 
 router = APIRouter()
-for part in (home, new_device, pair_at_edge, devices_pages, apps, journal_page, settings_page, language):
+for part in (
+    home, new_device, pair_at_edge, import_page, inbox_pages, shared_devices, devices_pages, apps, journal_page,
+    settings_page, language,
+):  # fmt: skip
     router.include_router(part.router)
 
 __all__ = ["error_page", "router", "static_files"]

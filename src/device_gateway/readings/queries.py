@@ -1,7 +1,8 @@
 """The SQL of reading back. Each statement runs inside `space_scope` and sees the readings of that space only."""
 
 # What this space's sources measure. Row-level security leaves the other spaces' series out.
-SERIES = "SELECT id, uuid, metric, device_id, source_id FROM gateway.series ORDER BY id"
+SERIES = """SELECT r.id, r.uuid, r.metric, r.device_id, r.source_id, s.name AS source_name
+  FROM gateway.series r LEFT JOIN gateway.reading_source s ON s.id = r.source_id ORDER BY r.id"""
 
 # The zone in which the patient's days are counted.
 ZONE = "SELECT zone FROM gateway.space"

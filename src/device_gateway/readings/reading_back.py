@@ -27,7 +27,7 @@ async def series_of_space(connection: Connection) -> list[Series]:
     """All series of the space, oldest first. A metric that the catalogue no longer has cannot be shown: left out."""
     cursor = await connection.execute(queries.SERIES)
     return [
-        Series(row.id, row.uuid, METRICS[row.metric], row.device_id, row.source_id)
+        Series(row.id, row.uuid, METRICS[row.metric], row.device_id, row.source_id, row.source_name)
         for row in await cursor.fetchall()
         if row.metric in METRICS
     ]

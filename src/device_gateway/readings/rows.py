@@ -55,13 +55,17 @@ class StoredRow(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What one source measures of one metric in a space. `id` is the store's short key: it stays inside."""
+    """What one source measures of one metric in a space. `id` is the store's short key: it stays inside.
+
+    source_name  product and file format, where the readings came from a file
+    """
 
     id: int
     uuid: UUID
     metric: Metric
     device_id: UUID | None
     source_id: UUID | None
+    source_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
