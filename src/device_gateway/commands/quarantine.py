@@ -34,8 +34,8 @@ def list_rows(
     table = Table("number", "seen", "of its kind", "last", "sender", "dialect", "pointer", "reason", "replayed")
     for row in rows:
         table.add_row(
-            str(row.id), str(row.seen), str(row.seen_of_kind or row.seen), f"{row.last_at:%Y-%m-%d %H:%M}", row.sender, row.dialect, row.pointer,
-            row.reason, row.replay_result or "",
+            str(row.id), str(row.seen), str(row.seen_of_kind or row.seen), f"{row.last_at:%Y-%m-%d %H:%M}",
+            row.sender, row.dialect, row.pointer, row.reason, row.replay_result or "",
         )  # fmt: skip
     console.print(table)
 

@@ -15,6 +15,7 @@ from device_gateway.database.pool import Row
 from device_gateway.devices import guesses
 from device_gateway.devices.bond_box import gateway_key, gateway_public_key
 from device_gateway.devices.bonds import hand_on
+from device_gateway.devices.broker_address import PORTS, broker_of
 from device_gateway.devices.carrier import BadCarrierCredentials, carrier_of
 from device_gateway.devices.models import EDGE
 from device_gateway.devices.pairing import Paired, redeem
@@ -25,7 +26,6 @@ from device_gateway.state import pool_of, settings_of
 
 MAX_BODY = 4096  # bytes: the request has three short fields
 NOT_STORED = {"Cache-Control": "no-store"}
-PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 router = APIRouter(prefix="/api/devices", tags=["devices"])
 
@@ -50,12 +50,6 @@ class BadRestore(GatewayError):
 
 class BadClaim(GatewayError):
     """The body is JSON: {"claim_code": "ABCD-EFGH", "model": "…", "hardware_id": "…" or absent}."""
-
-
-class NoBroker(GatewayError):
-    """This gateway cannot tell devices where its broker is; its operator must set DEVICE_GATEWAY_MQTT_PUBLIC_URL."""
-
-    http_status = 503
 
 
 OPENAPI = {
@@ -89,9 +83,7 @@ async def claim(request: Request) -> Response:
     credentials of its own, and the topics are its carrier's.
     """
     settings = settings_of(request)
-    broker = settings.mqtt_public_url or settings.mqtt_url
-    if not broker:
-        raise NoBroker
+    broker = broker_of(settings)
     wanted = await _body(request)
     address = guesses.network_of(request.client.host if request.client else None)
     async with pool_of(request).connection() as connection:

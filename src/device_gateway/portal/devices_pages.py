@@ -11,9 +11,13 @@ from starlette.responses import RedirectResponse, Response
 from device_gateway.accounts.forms import read_form
 from device_gateway.accounts.origin import check_token
 from device_gateway.devices.claim_codes import NAME_LENGTH, BadDeviceName
+from device_gateway.devices.heard import heard_devices
 from device_gateway.devices.holdings import HeldDevice, held_devices, release, rename
+from device_gateway.devices.users import shared_devices, used_devices
 from device_gateway.errors import NotFound
+from device_gateway.portal.heard_list import base_topics, offers
 from device_gateway.portal.patient import Patient, space_of
+from device_gateway.readings.inbox import questions
 from device_gateway.state import pages_of, pool_of
 
 SKEW_WORTH_TELLING_S = 120  # seconds: meters show minutes
@@ -35,13 +39,18 @@ class Shown:
 async def devices(request: Request, account: Patient) -> Response:
     async with pool_of(request).connection() as connection:
         held = await held_devices(connection, space_of(account))
+        heard = await heard_devices(connection, space_of(account))
+        shared = await shared_devices(connection, space_of(account))
+        used = await used_devices(connection, space_of(account))
+        waiting = sum(one.readings for one in await questions(connection, space_of(account)))
     by_id = {device.id: device for device in held}
     shown = [
         Shown(device, by_id.get(device.parent) if device.parent else None, [c for c in held if c.parent == device.id])
         for device in held
     ]
     context = {"shown": shown, "done": request.query_params.get("done"), "skew_told_s": SKEW_WORTH_TELLING_S}
-    context["weak_dbm"] = WEAK_SIGNAL_DBM
+    context |= {"weak_dbm": WEAK_SIGNAL_DBM, "shared": shared, "used": used, "waiting": waiting}
+    context |= {"heard": offers(heard, pages_of(request).words(request)), "base_topics": base_topics(held)}
     return pages_of(request).render(request, "devices.html", context)
 
 

@@ -1,4 +1,4 @@
-"""``/devices/new``: a claim code for a device that can use one, or a device attached by its hardware id to a hub."""
+"""``/devices/new``: a claim code, a device attached by its hardware id to a hub, or what a hub needs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,10 +12,13 @@ from starlette.responses import RedirectResponse, Response
 
 from device_gateway.accounts.forms import read_form
 from device_gateway.accounts.origin import check_token
+from device_gateway.devices.broker_address import broker_of
 from device_gateway.devices.claim_codes import NAME_LENGTH, BadDeviceName, BadSince, claim_state, make_claim_code
+from device_gateway.devices.heard import attach_heard
 from device_gateway.devices.holdings import HeldDevice, held_devices
+from device_gateway.devices.hub_access import register_hub
 from device_gateway.devices.models import EDGE, KnownModel, known_model, known_models
-from device_gateway.devices.pairing import BadHardwareId, UnknownHub, attach
+from device_gateway.devices.pairing import BadHardwareId, UnknownHub
 from device_gateway.devices.replacement import replacement_code
 from device_gateway.errors import DeviceAlreadyClaimed, NotFound, UnknownModel
 from device_gateway.portal.patient import Patient, space_of
@@ -58,8 +61,10 @@ class Entered:
 
 @router.get("")
 async def choose(request: Request, account: Patient) -> Response:
+    """An empty form, or one about a device that a hub was heard to speak for (fields in the query)."""
     today = datetime.now(pages_of(request).words(request).zone).date()
-    return await _form(request, account, Entered(since=today.isoformat()))
+    offered = {name: text[:64] for name in FIELDS if (text := request.query_params.get(name))}
+    return await _form(request, account, Entered(**({"since": today.isoformat()} | offered)))
 
 
 @router.post("")
@@ -74,6 +79,8 @@ async def chosen(request: Request, account: Patient) -> Response:
         since = since_of(entered.since, words, now)
         if not known.stands_alone:
             return await _attach(request, account, entered, since)
+        if known.model.kind == "hub":
+            return await _hub(request, account, entered, since)
         return await _code(request, account, known, entered, since=since, now=now)
     except tuple(PROBLEMS) as error:
         name, text = PROBLEMS[type(error)]
@@ -133,11 +140,22 @@ async def _attach(request: Request, account: Patient, entered: Entered, since: d
     except ValueError:
         raise UnknownHub from None
     async with pool_of(request).connection() as connection:
-        await attach(
+        await attach_heard(
             connection, account, space_of(account),
             hub=hub, model=entered.model, hardware_id=entered.hardware_id, name=entered.name, since=since,
         )  # fmt: skip
     return RedirectResponse("/devices?done=attached", 303)
+
+
+async def _hub(request: Request, account: Patient, entered: Entered, since: datetime) -> Response:
+    """What is to be copied into a product that cannot exchange a claim code; the password is shown this once."""
+    broker = broker_of(settings_of(request))
+    async with pool_of(request).connection() as connection:
+        access = await register_hub(
+            connection, account, space_of(account),
+            model=entered.model, name=entered.name, since=since, broker=broker,
+        )  # fmt: skip
+    return pages_of(request).render(request, "hub_access.html", {"access": access, "name": entered.name}, 201)
 
 
 async def _form(request: Request, account: Patient, entered: Entered, status: int = 200) -> Response:
@@ -151,7 +169,8 @@ async def _form(request: Request, account: Patient, entered: Entered, status: in
     context = {
         "entered": entered,
         "hubs": hubs,
-        "alone": [one.model for one in known if one.stands_alone],
+        "alone": [one.model for one in known if one.stands_alone and one.model.kind != "hub"],
+        "products": [one.model for one in known if one.model.kind == "hub"],
         "carried": [one.model for one in known if not one.stands_alone],
         "today": datetime.now(words.zone).date().isoformat(),
         "longest": NAME_LENGTH,
