@@ -27,9 +27,10 @@ from device_gateway.fhir.subject import PATIENT_ONLY, asks_for_other_patient
 from device_gateway.journal import EventName
 from device_gateway.readings.reading_back import holding_readings, series_of_space
 
-# Devices of this space; `held`: in the patient's hands now.
+# Devices of this space; `held`: in the patient's hands now, or knowing the patient as one of its users.
 DEVICES: Final = """SELECT d.id, d.model,
-  EXISTS (SELECT FROM gateway.device_holding h WHERE h.device_id = d.id AND upper_inf(h.during)) AS held
+  EXISTS (SELECT FROM gateway.device_holding h WHERE h.device_id = d.id AND upper_inf(h.during))
+    OR EXISTS (SELECT FROM gateway.device_user u WHERE u.device_id = d.id AND upper_inf(u.during)) AS held
 FROM gateway.device d WHERE d.id = ANY (%s) ORDER BY d.id"""
 
 

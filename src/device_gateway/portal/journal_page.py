@@ -31,7 +31,9 @@ ACTORS: Mapping[str, str] = {
     "professional": _("Professionals"),
     "system": _("The gateway"),
 }
-DEVICE_NAMES = """SELECT DISTINCT ON (device_id) device_id, name FROM gateway.device_holding
+DEVICE_NAMES = """SELECT DISTINCT ON (device_id) device_id, name FROM (
+    SELECT device_id, name, during FROM gateway.device_holding
+    UNION ALL SELECT device_id, name, during FROM gateway.device_user WHERE name IS NOT NULL) n
   ORDER BY device_id, during DESC"""
 
 router = APIRouter(prefix="/journal", include_in_schema=False)

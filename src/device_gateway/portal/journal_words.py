@@ -24,6 +24,12 @@ PERMITTED: Mapping[str, str] = {
     EventName.DEVICE_RELEASED: _("You removed “%(device)s”. What it measured before stays with you."),
     EventName.BOND_HANDED_ON: _("The kept bond of “%(device)s” was handed to the edge that carries it now."),
     EventName.BOND_ERASED: _("The kept bond of “%(device)s” was erased."),
+    EventName.DEVICE_USER_MAPPED: _("You said that user %(user)s of “%(device)s” is you."),
+    EventName.DEVICE_USER_INVITED: _("You made a code for user %(user)s of “%(device)s”, for %(called)s."),
+    EventName.DEVICE_USER_JOINED: _("You are user %(user)s of “%(device)s” now, by a code of its holder."),
+    EventName.DEVICE_USER_CODE_USED: _("Your code was used: user %(user)s of “%(device)s” is %(called)s now."),
+    EventName.DEVICE_USER_ENDED: _("You ended that user %(user)s of “%(device)s” is linked to a person."),
+    EventName.DEVICE_USER_LEFT: _("User %(user)s of “%(device)s” is no longer linked: the other person ended it."),
     EventName.DEVICE_SYNCED: _("“%(device)s” sent measurements."),
     EventName.IMPORT_BEGUN: _("The import of a file (%(source)s) began."),
     App.APP_PAIRED: _("You connected %(app)s."),
@@ -36,6 +42,18 @@ PERMITTED: Mapping[str, str] = {
     App.GRANT_REVOKED: _("The access of an app ended."),
 }
 COUNTED: Mapping[str, tuple[str, str]] = {
+    EventName.INBOX_ACCEPTED: _n(
+        "You said that %(num)s measurement of “%(device)s” is yours.",
+        "You said that %(num)s measurements of “%(device)s” are yours.",
+    ),
+    EventName.INBOX_DISCARDED: _n(
+        "You said that %(num)s measurement of “%(device)s” is not yours: it was deleted.",
+        "You said that %(num)s measurements of “%(device)s” are not yours: they were deleted.",
+    ),
+    EventName.INBOX_EXPIRED: _n(
+        "%(num)s measurement of “%(device)s” was removed: nobody had said for too long whose it is.",
+        "%(num)s measurements of “%(device)s” were removed: nobody had said for too long whose they are.",
+    ),
     EventName.IMPORT_DONE: _n(
         "%(num)s measurement was imported from a file (%(source)s).",
         "%(num)s measurements were imported from a file (%(source)s).",
@@ -136,6 +154,8 @@ def _values(entry: Entry, words: Words, names: Names) -> dict[str, str]:
         "metrics": ", ".join(_inside(words.metric(key)) for key in metrics),
         "purposes": purposes_text(entry, names),
         "source": str(entry.details.get("source") or ""),
+        "user": str(entry.details.get("user", "")),
+        "called": str(entry.details.get("called", "")),
         "event": entry.event,
     }
 

@@ -13,8 +13,11 @@ from device_gateway.readings.reading_back import latest
 from device_gateway.readings.rows import KeptReading, Quantity
 
 # A device's name at a time is its holder's then. Names of devices that were removed stay with what they measured.
-NAMES = """SELECT device_id, name, lower(during) AS since, upper(during) AS until FROM gateway.device_holding
-  ORDER BY device_id, lower(during)"""
+# A device of somebody else's that knows this person has the name that the person gave it.
+NAMES = """SELECT device_id, name, since, until FROM (
+    SELECT device_id, name, lower(during) AS since, upper(during) AS until FROM gateway.device_holding
+    UNION ALL SELECT device_id, name, lower(during), upper(during) FROM gateway.device_user WHERE name IS NOT NULL) n
+  ORDER BY device_id, since"""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def _latest(reading: KeptReading, words: Words, now: datetime, names: DeviceName
         converted="" if sent.unit == canonical.unit else _with_unit(canonical, words),
         moment=words.moment(reading.at, now, own_offset=bool(reading.at.utcoffset())),
         at=reading.at,
-        device=names.at(reading.device_id, reading.at),
+        device=names.at(reading.device_id, reading.at) or reading.series.source_name or "",
     )
 
 
