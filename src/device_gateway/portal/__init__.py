@@ -6,12 +6,13 @@ from device_gateway.portal import (
     apps,
     devices_pages,
     home,
-    inbox_pages,
     import_page,
+    inbox_pages,
     journal_page,
     language,
     new_device,
     pair_at_edge,
+    quarantine_pages,
     settings_page,
     shared_devices,
 )
@@ -21,7 +22,7 @@ from device_gateway.portal.static_files import static_files
 router = APIRouter()
 for part in (
     home, new_device, pair_at_edge, import_page, inbox_pages, shared_devices, devices_pages, apps, journal_page,
-    settings_page, language,
+    quarantine_pages, settings_page, language,
 ):  # fmt: skip
     router.include_router(part.router)
 

@@ -48,8 +48,15 @@ async def devices(request: Request, account: Patient) -> Response:
         Shown(device, by_id.get(device.parent) if device.parent else None, [c for c in held if c.parent == device.id])
         for device in held
     ]
-    context = {"shown": shown, "done": request.query_params.get("done"), "skew_told_s": SKEW_WORTH_TELLING_S}
-    context |= {"weak_dbm": WEAK_SIGNAL_DBM, "shared": shared, "used": used, "waiting": waiting}
+    context = {
+        "shown": shown,
+        "shared": shared,
+        "used": used,
+        "waiting": waiting,
+        "done": request.query_params.get("done"),
+        "skew_told_s": SKEW_WORTH_TELLING_S,
+        "weak_dbm": WEAK_SIGNAL_DBM,
+    }
     context |= {"heard": offers(heard, pages_of(request).words(request)), "base_topics": base_topics(held)}
     return pages_of(request).render(request, "devices.html", context)
 
