@@ -31,6 +31,8 @@ class EventName(StrEnum):
     DEVICE_SYNCED = "device:reading:store"
     IMPORT_BEGUN = "import:file:begin"
     IMPORT_DONE = "import:file:finish"
+    QUARANTINE_SEEN = "portal:quarantine:read"
+    QUARANTINE_REPLAYED = "portal:quarantine:replay"
     READINGS_SEEN = "portal:reading:read"
     APP_SEARCHED_OBSERVATIONS = "app:observation:search"
     APP_READ_OBSERVATION = "app:observation:read"

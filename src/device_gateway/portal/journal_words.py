@@ -32,6 +32,8 @@ PERMITTED: Mapping[str, str] = {
     EventName.DEVICE_USER_LEFT: _("User %(user)s of “%(device)s” is no longer linked: the other person ended it."),
     EventName.DEVICE_SYNCED: _("“%(device)s” sent measurements."),
     EventName.IMPORT_BEGUN: _("The import of a file (%(source)s) began."),
+    EventName.QUARANTINE_SEEN: _("An operator looked at a message of your device that could not be understood."),
+    EventName.QUARANTINE_REPLAYED: _("An operator had messages that could not be understood taken in again."),
     App.APP_PAIRED: _("You connected %(app)s."),
     App.APP_UNPAIRED: _("You disconnected %(app)s: its access ended at once."),
     App.PURPOSE_GIVEN: _("You agreed that %(app)s may do this: %(purposes)s."),

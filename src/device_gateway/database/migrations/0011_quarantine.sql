@@ -44,10 +44,13 @@ CREATE FUNCTION gateway.quarantine_rows(p_session bytea, p_group bigint)
         FROM quarantine q WHERE q.group_id = p_group AND is_operator(p_session) ORDER BY q.id $$;
 CREATE FUNCTION gateway.quarantine_payload(p_session bytea, p_id bigint)
   RETURNS TABLE (id bigint, group_id bigint, topic text, sender text, dialect text, payload bytea, pointer text,
-    reason text, seen int, first_at timestamptz, last_at timestamptz, expires_at timestamptz, replay_result text)
+    reason text, seen int, first_at timestamptz, last_at timestamptz, expires_at timestamptz, replay_result text,
+    space_id uuid)                              -- whose device sent it, as far as is known: that patient is told
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = gateway, pg_temp
   AS $$ SELECT q.id, q.group_id, q.topic, q.sender, q.dialect, q.payload, q.pointer, q.reason, q.seen, q.first_at,
-          q.last_at, q.expires_at, q.replay_result
+          q.last_at, q.expires_at, q.replay_result,
+          (SELECT h.space_id FROM device_holding h
+           WHERE h.device_id::text = q.sender AND h.during @> coalesce(q.received_at, q.first_at))
         FROM quarantine q WHERE q.id = p_id AND is_operator(p_session) $$;
 GRANT EXECUTE ON FUNCTION gateway.is_operator, gateway.quarantine_groups, gateway.quarantine_rows,
   gateway.quarantine_payload TO gateway_app;
