@@ -2,9 +2,11 @@
 
 import itertools
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
+from timescale_server import TimescaleServer
 
 from device_gateway.database.embedded import EmbeddedPostgres
 from device_gateway.database.migrate import migrate
@@ -25,10 +27,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--timescaledb", metavar="DIRECTORY", type=Path,
+        help="run on a real TimescaleDB (Apache) in this private root, made when it is missing",
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+def postgres(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[EmbeddedPostgres | TimescaleServer]:
     """A server whose database `gateway` is migrated and never used but as a template."""
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("store"))
+    root = request.config.getoption("--timescaledb")
+    server = TimescaleServer(root) if root else EmbeddedPostgres(tmp_path_factory.mktemp("store"))
     server.start()
     migrate(server.url("gateway_owner"))
     yield server

@@ -51,6 +51,24 @@ class MigrationConflict(GatewayError):
     exit_code = 70
 
 
+class ArchiveUnreadable(GatewayError):
+    """The archive is not there, or not whole."""
+
+    exit_code = 65  # EX_DATAERR of sysexits.h
+
+
+class MoveInterrupted(GatewayError):
+    """The move to TimescaleDB is not finished; it can be called again."""
+
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h
+
+
+class TimescaleMissing(GatewayError):
+    """The server has no TimescaleDB."""
+
+    exit_code = 69
+
+
 class NotFound(GatewayError):
     """There is nothing here under that name."""
 

@@ -64,7 +64,7 @@ def migrate(owner_url: str) -> list[str]:
         if _may_create_roles(connection):
             connection.execute(ROLES)
             connection.execute(MEMBERSHIP)
-        _use_timescaledb(connection)
+        use_timescaledb(connection)
         connection.execute(HISTORY)
         return [f"{package}/{file.name}" for package, file in _files() if _apply(connection, package, file)]
 
@@ -82,7 +82,7 @@ def _may_create_roles(connection: Connection) -> bool:
     return bool(row and row[0])
 
 
-def _use_timescaledb(connection: Connection) -> None:
+def use_timescaledb(connection: Connection) -> None:
     """Where the server has TimescaleDB loaded, have it in this database; a user who may not is told by `doctor`."""
     # A setting of its loader, which is there in every database of a server that preloads it.
     preloaded = connection.execute("SELECT current_setting('timescaledb.disable_load', true)").fetchone()

@@ -273,9 +273,8 @@ def test_nobody_but_the_owner_can_put_anything_into_the_schemas(app_url: str, in
             assert refused(url, role, f"CREATE TABLE {schema}.mine (n int)")
 
 
-def test_the_store_without_timescaledb_says_so(world: World) -> None:
+def test_the_store_says_whether_it_has_timescaledb(world: World, request: pytest.FixtureRequest) -> None:
     found = capabilities(world.connect())
-    assert found.timescaledb is None
-    assert not found.hypertable
+    assert bool(found.timescaledb) == found.hypertable == bool(request.config.getoption("--timescaledb"))
     assert not found.columnstore
     assert found.server.split(".")[0].isdigit()

@@ -28,7 +28,7 @@ async def statistics(app_pool, owner_url, work):
     """(sequential scans, blocks looked at) that `work` caused in the partitions of `reading`."""
     query = """SELECT coalesce(sum(t.seq_scan), 0), coalesce(sum(s.heap_blks_hit + s.heap_blks_read + s.idx_blks_hit
         + s.idx_blks_read), 0) FROM pg_stat_user_tables t JOIN pg_statio_user_tables s USING (relid)
-        WHERE t.relname LIKE 'reading\\_2%'"""
+        WHERE t.relname ~ '^(reading_2|_hyper_)'"""
     with psycopg.connect(owner_url, autocommit=True) as watching:
         before = watching.execute(query).fetchone()
         async with app_pool.connection() as connection:
