@@ -75,21 +75,25 @@ def head_of(octets: Octets) -> bytes:
 
 
 def _decoded(pieces: Iterable[bytes]) -> Iterator[str]:
-    decoder = None
-    for piece in pieces:
-        if decoder is None:
-            decoder = codecs.getincrementaldecoder(_encoding(piece))("replace")
+    rest = iter(pieces)
+    head = b""
+    for piece in rest:
+        head += piece
+        if len(head) >= HEAD_BYTES:
+            break
+    decoder = codecs.getincrementaldecoder(_encoding(head))("replace")
+    yield decoder.decode(head)
+    for piece in rest:
         yield decoder.decode(piece)
-    if decoder is not None:
-        yield decoder.decode(b"", final=True)
+    yield decoder.decode(b"", final=True)
 
 
-def _encoding(piece: bytes) -> str:
+def _encoding(head: bytes) -> str:
     for mark, name in ENCODINGS:
-        if piece.startswith(mark):
+        if head.startswith(mark):
             return name
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(piece[:HEAD_BYTES])
+        codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:
         return "cp1252"
     return "utf-8"

@@ -45,9 +45,8 @@ class WallClock:
                 lane.descends = wall < lane.last
             lane.fold, lane.instant, lane.ticks = None, chosen, ticks
         else:
-            lane.fold = _counted(lane, first, second, ticks)
-            if lane.fold is None:
-                lane.fold = _ordered(lane, wall)
+            counted = _counted(lane, first, second, ticks)
+            lane.fold = _ordered(lane, wall) if counted is None else counted
             chosen = wall.replace(tzinfo=timezone(before if lane.fold == SUMMER else after))
         lane.last = wall
         return chosen

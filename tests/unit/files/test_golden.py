@@ -26,7 +26,9 @@ def shown(entry: Entry) -> dict[str, Any]:
         return {"number": entry.number, "rejected": entry.result.pointer}
     beside = {"lane": entry.lane, "model": entry.model, "ticks": entry.ticks}
     reading = msgspec.to_builtins(entry.result) | {"at": entry.result.at.isoformat()}
-    return {"number": entry.number} | reading | {name: value for name, value in beside.items() if value not in ("", None)}
+    return (
+        {"number": entry.number} | reading | {name: value for name, value in beside.items() if value not in ("", None)}
+    )
 
 
 def test_every_format_has_a_golden_file_and_names_its_sources() -> None:
