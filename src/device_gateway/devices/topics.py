@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 from uuid import UUID
@@ -13,6 +14,8 @@ DEVICE_SENDS = ("readings", "raw", "event", "status")
 HUB_SENDS = ("status", "x/#")
 SENT = ("readings", "raw", "event", "status", "x/#")  # everything that ingestion listens to
 RECEIVED = ("outcome", "command")  # what a device, hub or edge is told
+REMEMBERED = 16_384  # topics of senders that are busy now, some 10 MB; to take one apart costs as much as ten readings
+REMEMBERED_LENGTH = 128  # characters; ours are shorter, and what comes from outside may be 64 kB
 OWN_DIALECT = "own"
 HUB_KIND = "x"
 READINGS = "readings"
@@ -43,6 +46,12 @@ def topic_of(sender: UUID | str, kind: str) -> str:
     return f"{PREFIX}/{shard_of(sender)}/{sender}/{kind}"
 
 
+@lru_cache(maxsize=REMEMBERED)
+def outcome_topic(sender: UUID) -> str:
+    """Where `sender` is told the outcomes."""
+    return topic_of(sender, "outcome")
+
+
 def hub_topic(hub: UUID | str, dialect: str) -> str:
     """The base topic to be set in a product that brings its own layout."""
     return topic_of(hub, f"x/{dialect}")
@@ -55,6 +64,15 @@ def sent_filters(shards: Sequence[str] = ("+",)) -> list[str]:
 
 def parse_topic(topic: str) -> Topic | None:
     """The parts of a topic that a sender publishes under; None for any other topic, or a shard not the sender's."""
+    return _remembered(topic) if len(topic) <= REMEMBERED_LENGTH else _taken_apart(topic)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _remembered(topic: str) -> Topic | None:
+    return _taken_apart(topic)
+
+
+def _taken_apart(topic: str) -> Topic | None:
     parts = topic.split("/")
     if len(parts) < 5 or "/".join(parts[:2]) != PREFIX:
         return None

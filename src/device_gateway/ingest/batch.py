@@ -21,7 +21,7 @@ import msgspec
 from psycopg import Connection
 
 from device_gateway.database.pool import Row
-from device_gateway.devices.topics import OWN_DIALECT, READINGS, Topic, parse_topic, topic_of
+from device_gateway.devices.topics import OWN_DIALECT, READINGS, Topic, outcome_topic, parse_topic
 from device_gateway.ingest import aftermath, edge_events, heard, inbox, quarantine
 from device_gateway.ingest.arrival import Arrivals
 from device_gateway.ingest.dialects import dialects
@@ -34,6 +34,7 @@ from device_gateway.ingest.misfits import UNCLAIMED, misfit_of, pointer_of, unre
 from device_gateway.ingest.placing import OLDEST_YEAR, Kind, Placed, Placer, Unassigned, names_with_clocks
 from device_gateway.ingest.registry import KnownDevice, Name, Registry
 from device_gateway.readings.model import (
+    DUPLICATE,
     STORED,
     ClockMeasurement,
     Corrected,
@@ -109,6 +110,7 @@ class BatchWriter:
 
     def __init__(self, connection: Connection[Row], quarantine_days: int) -> None:
         self._connection = connection
+        connection.execute("SET plan_cache_mode = force_generic_plan")  # arrays of any length go through the same index
         self._registry = Registry(connection)
         self._writer = ReadingWriter(connection)
         self._days = quarantine_days
@@ -138,13 +140,13 @@ class BatchWriter:
             if placer.open_lanes(message.sender, message.kinds) and not message.clocks:
                 streamed.append(message)
             else:
-                message.delivery.placed, rows = placer.place(message.sender, message.decoded)
+                message.delivery.placed, rows = placer.place(message.sender, message.decoded, message.kinds)
                 blocks.append(rows)
 
         def parts() -> Iterator[Packed]:
             yield from blocks
             for message in streamed:
-                message.delivery.placed, rows = placer.place(message.sender, message.decoded)
+                message.delivery.placed, rows = placer.place(message.sender, message.decoded, message.kinds)
                 yield rows
 
         result: list[Result] = []
@@ -212,10 +214,16 @@ def _told(message: Message, topic: Topic) -> Delivery:
 def kinds_of(decoded: Decoded) -> set[Kind]:
     """The distinct kinds in a message: few, whatever its length."""
     try:
-        return {(r.device, r.metric, r.unit, r.at.tzinfo is None) for r in decoded.readings}  # type: ignore[union-attr]
+        return {
+            (
+                r.device, r.metric, r.unit, r.at.tzinfo,  # type: ignore[union-attr]
+                r.context is None and r.components is None and r.status == "final",  # type: ignore[union-attr]
+            )
+            for r in decoded.readings
+        }  # fmt: skip
     except AttributeError:  # a Rejected is among them
         readings = [r for r in decoded.readings if isinstance(r, Reading)]
-        return {(r.device, r.metric, r.unit, r.at.tzinfo is None) for r in readings}
+        return {(r.device, r.metric, r.unit, r.at.tzinfo, False) for r in readings}
 
 
 def _names(understood: Iterable[Understood]) -> set[Name]:
@@ -275,17 +283,24 @@ def answers_of(deliveries: Iterable[Delivery]) -> list[Answer]:
             message_id = message_id_of(delivery.message.payload) if topic.kind in ANSWERED else None
             lines = msgspec.json.encode([OutcomeLine(0, "rejected", decoded.pointer, decoded.reason)])
         elif message_id := decoded.message_id:
-            stored = delivery.outcomes.count(STORED) == len(delivery.outcomes)
-            lines = _all_stored(len(delivery.outcomes)) if stored else _lines(delivery.outcomes)
+            lines = _lines_of(delivery.outcomes)
         if message_id:
             payload = b'{"message_id":%b,"outcomes":%b}' % (msgspec.json.encode(message_id), lines)
-            answers.append(Answer(topic_of(topic.sender, "outcome"), payload))
+            answers.append(Answer(outcome_topic(topic.sender), payload))
     return answers
 
 
-@lru_cache(maxsize=1024)  # nearly every message is all new, and senders have few message sizes
-def _all_stored(count: int) -> bytes:
-    return _lines([STORED] * count)
+def _lines_of(outcomes: Sequence[Outcome]) -> bytes:
+    """Nearly every message is all new or all known."""
+    first = outcomes[0] if outcomes else STORED
+    if (first is STORED or first is DUPLICATE) and outcomes.count(first) == len(outcomes):
+        return _all(type(first), len(outcomes))
+    return _lines(outcomes)
+
+
+@lru_cache(maxsize=1024)  # senders have few message sizes
+def _all(outcome: type[Stored | Duplicate], count: int) -> bytes:
+    return _lines([outcome()] * count)
 
 
 def _lines(outcomes: Sequence[Outcome]) -> bytes:
@@ -299,7 +314,11 @@ def _line(index: int, outcome: Outcome) -> OutcomeLine:
 
 
 def _tally(outcomes: Sequence[Outcome], inbox: Sequence[Outcome], rejected: int, quarantined: int) -> Counter[str]:
-    kinds = Counter(map(type, (*outcomes, *inbox)))
+    if outcomes.count(STORED) == len(outcomes):
+        kinds: Counter[type[Outcome]] = Counter({Stored: len(outcomes)})
+    else:
+        kinds = Counter(map(type, outcomes))
+    kinds.update(map(type, inbox))
     tally = Counter({name: kinds[kind] for kind, name in NAMES.items()})
     tally["rejected"] += rejected
     tally["quarantined"] += quarantined

@@ -4,6 +4,7 @@ Read at the beginning of a batch, written in its transaction. A sender's message
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -74,10 +75,9 @@ class Memory:
 
 def recall(connection: Connection[Row], messages: Iterable[Message]) -> Memory:
     """What the dialects of `messages` have to remember; no question to the database when none has."""
-    remembering = {key for key, dialect in dialects().items() if isinstance(dialect, RememberingDialect)}
     owners: set[Owner] = set()
     for message in messages:
-        if "/x/" in message.topic and (topic := parse_topic(message.topic)) and topic.dialect in remembering:
+        if "/x/" in message.topic and (topic := parse_topic(message.topic)) and _remembers(topic.dialect):
             owners.add((topic.sender, topic.dialect))
     known: dict[Owner, dict[str, str]] = {owner: {} for owner in owners}
     if owners:
@@ -85,6 +85,11 @@ def recall(connection: Connection[Row], messages: Iterable[Message]) -> Memory:
         for row in connection.execute(RECALL, ([owner[0] for owner in wanted], [owner[1] for owner in wanted])):
             known[row.sender, row.dialect][row.key] = row.value
     return Memory(known)
+
+
+@lru_cache(maxsize=256)  # bounded: names come from outside
+def _remembers(dialect: str) -> bool:
+    return isinstance(dialects().get(dialect), RememberingDialect)
 
 
 def expire(connection: Connection[Row]) -> int:

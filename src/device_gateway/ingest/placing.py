@@ -1,9 +1,11 @@
 """Placing: which series, which instant, which value. The hot loop of ingestion."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from functools import lru_cache
+from itertools import repeat
+from operator import attrgetter
 from typing import Final, NamedTuple, cast
 from uuid import UUID
 
@@ -22,9 +24,12 @@ OLDEST_YEAR = 2000  # no device of this kind is older; a clock that was reset sh
 LAST_YEAR = 2099  # of a wall clock: beyond it no comparison of clocks could make sense of it
 WEST_MIN, EAST_MIN = -12 * 60, 14 * 60  # min: UTC offsets that exist, and that FHIR can express
 NOWHERE = Rejected("/device", "no device of that name sends through this sender: pair it first")
-Kind = tuple[str | None, str, str, bool]  # device, metric, unit as sent; whether its time is a wall clock's
+# Device, metric, unit as sent; the zone of the time, None for a wall clock's; whether there is nothing but one value.
+Kind = tuple[str | None, str, str, tzinfo | None, bool]
 NOBODY = Holding(0, 0, UUID(int=0), "UTC")
 NEVER: Final = (1, 0)  # first and last instant of no time at all
+VALUE: Final = attrgetter("value")
+SEQ: Final = attrgetter("seq")
 FUTURE = Rejected("/at", "in the future: check the clock of the device")
 TOO_OLD = Rejected("/at", "before the year 2000: the clock of the device was reset")
 NO_OFFSET = Rejected("/at", "no place has this UTC offset: -12:00 to +14:00 exist")
@@ -91,7 +96,7 @@ class Placer:
         Otherwise they must be placed before rows are streamed to the database: meanwhile it answers no questions.
         """
         complete = True
-        for device, metric, unit, _ in kinds:
+        for device, metric, unit, _, _ in kinds:
             key = (sender, device, metric, unit)
             lane = self._lanes.get(key)
             if lane is None or (type(lane) is Lane and not lane.complete):
@@ -99,11 +104,37 @@ class Placer:
             complete = complete and (type(lane) is not Lane or lane.complete)
         return complete
 
-    def place(self, sender: UUID, decoded: Decoded) -> tuple[Placed, Packed]:
-        """Where the readings went, and the rows. Never raises for what a reading says.
+    def place(self, sender: UUID, decoded: Decoded, kinds: Collection[Kind]) -> tuple[Placed, Packed]:
+        """Where the readings went, and the rows. Never raises for what a reading says."""
+        alike = self._alike(sender, decoded, *kinds) if len(kinds) == 1 else None
+        return alike or self._one_by_one(sender, decoded)
 
-        The loop handles the common reading (one value, an instant, the latest holder) in place, for a call and a few
-        look-ups more would double its cost; all others go through `_odd`.
+    def _alike(self, sender: UUID, decoded: Decoded, kind: Kind) -> tuple[Placed, Packed] | None:
+        """Common readings (one value, an instant, the latest holder) that are all of `kind`; None for any others."""
+        device, metric, unit, zone, plain = kind
+        lane = self._lanes[sender, device, metric, unit]
+        if not plain or type(lane) is not Lane or zone is None or (minutes := _minutes(zone)) is None:
+            return None
+        readings = cast(list[Reading], decoded.readings)
+        numbers = [*map(lane.known.get, map(VALUE, readings))]
+        if None in numbers:
+            return None
+        epoch = _epoch(zone)
+        times = [(reading.at - epoch) // MICROSECOND for reading in readings]
+        oldest, count = min(times), len(times)
+        if oldest < lane.first or max(times) > lane.last:
+            return None
+        tail = tail_of(minutes, lane.scale.flags)
+        rows = map(PLAIN.pack, repeat(lane.head), times, repeat(SEQ_BYTES), map(SEQ, readings), numbers, repeat(tail))
+        placed = Placed(len(self.series), count)
+        self.series += repeat(lane.series, count)
+        return placed, Packed(b"".join(rows), count, plain=True, oldest=oldest)
+
+    def _one_by_one(self, sender: UUID, decoded: Decoded) -> tuple[Placed, Packed]:
+        """Any readings.
+
+        The loop handles the common reading in place, for a call and a few look-ups more would double its cost; all
+        others go through `_odd`.
         """
         placed = Placed(start=len(self.series))
         others = placed.others
@@ -238,4 +269,4 @@ def _epoch(zone: tzinfo) -> datetime:
 
 def names_with_clocks(decoded: Decoded, kinds: Iterable[Kind]) -> set[str | None]:
     """Devices, as `Reading` names them, whose clock is needed: they sent a wall-clock time or a comparison."""
-    return {clock.device for clock in decoded.clocks} | {device for device, _, _, wall in kinds if wall}
+    return {clock.device for clock in decoded.clocks} | {device for device, _, _, zone, _ in kinds if zone is None}

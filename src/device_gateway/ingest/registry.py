@@ -10,23 +10,30 @@ from psycopg import Connection
 
 from device_gateway.database.pool import Row
 from device_gateway.devices.clocks import BEFORE_ANYTHING, DeviceClock, Segment
+from device_gateway.readings.packed import array_of_texts, array_of_uuids
 from device_gateway.readings.put import to_microseconds
 
-# A sender speaks for itself, or for a device that sends through it, named by registry id or by hardware id.
-LOCATE = """
-WITH wanted AS (SELECT DISTINCT * FROM unnest(%b::uuid[], %b::text[]) AS w (sender, name)),
-found AS (
-  SELECT w.sender, w.name, d.id, d.model, d.shared FROM wanted w JOIN gateway.device d ON d.id = w.sender
-    WHERE w.name IS NULL
-  UNION ALL
-  SELECT w.sender, w.name, d.id, d.model, d.shared FROM wanted w JOIN gateway.device d ON d.parent_id = w.sender
+HELD = """SELECT f.sender, f.name, f.id, f.model, f.shared, h.space_id, s.zone, lower(h.during) AS since,
+  upper(h.during) AS until
+FROM ({found}) AS f LEFT JOIN gateway.device_holding h ON h.device_id = f.id
+  LEFT JOIN gateway.space s ON s.id = h.space_id
+ORDER BY f.id, since NULLS FIRST"""
+
+# A sender speaks for itself, …
+SENDERS = HELD.format(
+    found="""SELECT d.id AS sender, NULL AS name, d.id, d.model, d.shared
+  FROM unnest(%b::uuid[]) AS w (sender) JOIN gateway.device d ON d.id = w.sender"""
+)
+# … or for a device that sends through it, named by registry id or by hardware id.
+NAMED = HELD.format(
+    found="""SELECT w.sender, w.name, d.id, d.model, d.shared
+  FROM unnest(%b::uuid[], %b::text[]) AS w (sender, name) JOIN gateway.device d ON d.parent_id = w.sender
     WHERE w.name IN (d.hardware_id, d.id::text)
   UNION ALL
-  SELECT w.sender, w.name, d.id, d.model, d.shared FROM wanted w JOIN gateway.device d ON d.id = w.sender
-    WHERE w.name = w.sender::text)
-SELECT f.sender, f.name, f.id, f.model, f.shared, h.space_id, s.zone, lower(h.during) AS since, upper(h.during) AS until
-FROM found f LEFT JOIN gateway.device_holding h ON h.device_id = f.id LEFT JOIN gateway.space s ON s.id = h.space_id
-ORDER BY f.id, since NULLS FIRST"""
+  SELECT w.sender, w.name, d.id, d.model, d.shared
+  FROM unnest(%b::uuid[], %b::text[]) AS w (sender, name) JOIN gateway.device d ON d.id = w.sender
+    WHERE w.name = w.sender::text"""
+)
 
 # Persons who are users of a device, each of whose readings name the user.
 USERS = """SELECT u.device_id, u.user_index, u.space_id, lower(u.during) AS since, upper(u.during) AS until
@@ -106,9 +113,8 @@ class Registry:
             self._series.clear()
             self.owners.clear()
         wanted = list(names)
-        if not wanted:
-            return {}
-        rows = self._connection.execute(LOCATE, ([name[0] for name in wanted], [name[1] for name in wanted])).fetchall()
+        rows = self._senders([sender for sender, name in wanted if name is None])
+        rows += self._named([(sender, name) for sender, name in wanted if name is not None])
         found: dict[Name, dict[UUID, KnownDevice]] = {}
         for row in rows:
             devices = found.setdefault((row.sender, row.name), {})
@@ -122,6 +128,15 @@ class Registry:
                 for device in shared & devices.keys():
                     devices[device] = replace(devices[device], users=tuple(users.get(device, ())))
         return {name: device for name, devices in found.items() if (device := _the_one(list(devices.values())))}
+
+    def _senders(self, senders: Sequence[UUID]) -> list[Row]:
+        return self._connection.execute(SENDERS, (array_of_uuids(senders),)).fetchall() if senders else []
+
+    def _named(self, names: Sequence[tuple[UUID, str]]) -> list[Row]:
+        if not names:
+            return []
+        columns = array_of_uuids([name[0] for name in names]), array_of_texts([name[1] for name in names])
+        return self._connection.execute(NAMED, columns * 2).fetchall()
 
     def _users(self, devices: Iterable[UUID]) -> dict[UUID, list[User]]:
         users: dict[UUID, list[User]] = {}

@@ -6,10 +6,9 @@ functions of int2, int4, int8, float8, timestamptz (an int8: microseconds since 
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import chain, repeat
 from typing import Final
 
 import msgspec
@@ -23,7 +22,8 @@ from device_gateway.database.pool import Row
 # In the order of COPY: series, time (microseconds since 2000-01-01T00:00:00Z), seq, value, decimals, offset_min, flags,
 # value2, value3, context.
 ReadingRow = tuple[int, int, int, float, int, int | None, int, float | None, float | None, Jsonb | None]
-# The same, its context as JSON text.
+Fields = tuple[bytes, ...]  # of a row, in that order, each with its length before it, as in COPY and in an array
+# The same as values, its context as JSON text.
 PutRow = tuple[int, int, int, float, int, int | None, int, float | None, float | None, str | None]
 
 COPY_HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -35,18 +35,16 @@ HEAD: Final = struct.Struct(">hiii")  # count of columns, series, length of time
 NUMBER: Final = struct.Struct(">idih")  # value, decimals
 TAIL: Final = struct.Struct(">ihih12s")  # offset_min, flags, three NULLs
 PLAIN: Final = struct.Struct(">14sqiq18s24s")  # HEAD, time, length of seq, seq, NUMBER, TAIL
-PLAIN_FIELDS: Final = struct.Struct(">6xi4xq4xq4xd4xh4xh4xh12x")
+PLAIN_VALUES: Final = struct.Struct(">6xi4xq4xq4xd4xh4xh4xh12x")
+PLAIN_FIELDS: Final = struct.Struct(">2x8s12s12s12s6s6s6s12x")
 SEQ_BYTES: Final = 8
 COLUMNS: Final = tuple(struct.Struct(f">i{code}") for code in "iqqdhhhdd")  # all but the context
 NO_TIME: Final = 2**63 - 1  # later than any time
-REST_OF_PLAIN: Final = (None, None, None)
 
-INT2: Final = (21, "h")  # oid, code of struct
-INT4: Final = (23, "i")
-INT8: Final = (20, "q")
-FLOAT8: Final = (701, "d")
-TIMESTAMPTZ: Final = (1184, "q")
-TEXT_OID: Final = 25
+TYPES: Final = (23, 1184, 20, 701, 21, 21, 21, 701, 701)  # oids: int4, timestamptz, int8, float8, int2
+TEXT: Final = 25
+UUID: Final = 2950
+INT4: Final = 23
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,58 +111,80 @@ def packed_row(row: ReadingRow) -> bytes:
     return b"".join(pieces)
 
 
+def fields_of(blocks: Iterable[Packed]) -> list[Fields]:
+    """The rows of `blocks` in their order, each cut into its fields."""
+    rows: list[Fields] = []
+    for block in blocks:
+        if block.plain:
+            rows += [(*fields, NULL, NULL, NULL) for fields in PLAIN_FIELDS.iter_unpack(block.data)]
+        else:
+            rows += _cut(block)
+    return rows
+
+
 def unpacked(blocks: Iterable[Packed]) -> list[PutRow]:
     """The rows of `blocks` in their order."""
     rows: list[PutRow] = []
     for block in blocks:
         if block.plain:
-            rows += [fields + REST_OF_PLAIN for fields in PLAIN_FIELDS.iter_unpack(block.data)]
+            rows += [(*values, None, None, None) for values in PLAIN_VALUES.iter_unpack(block.data)]
         else:
-            rows += _unpacked_slowly(block)
+            rows += map(_values, _cut(block))
     return rows
 
 
-def _unpacked_slowly(block: Packed) -> Iterable[PutRow]:
-    data, at = block.data, 0
-    for _ in range(block.count):
-        at += 2
-        row: list[int | float | str | None] = []
-        for column in COLUMNS:
-            if data[at : at + 4] == NULL:
-                row.append(None)
-                at += 4
-            else:
-                row.append(column.unpack_from(data, at)[1])
-                at += column.size
-        length = int.from_bytes(data[at : at + 4], "big", signed=True)
-        at += 4
-        row.append(data[at + 1 : at + length].decode() if length >= 0 else None)
-        at += max(length, 0)
-        yield tuple(row)  # type: ignore[misc]  # the columns say what is where
+def identity_fields(series: int, time: int, seq: int) -> Fields:
+    """The first three fields of such a row."""
+    first, second, third = COLUMNS[:3]
+    return first.pack(4, series), second.pack(8, time), third.pack(8, seq)
 
 
-def array_of(kind: tuple[int, str], items: Sequence[float | None]) -> PackedArray:
-    """`kind` is one of INT2, INT4, INT8, FLOAT8, TIMESTAMPTZ; None becomes NULL."""
-    oid, code = kind
-    if None in items:
-        one = struct.Struct(f">i{code}")
-        return _array(oid, items, b"".join([NULL if i is None else one.pack(one.size - 4, i) for i in items]))
-    size = struct.calcsize(f">{code}")
-    return _array(oid, items, _items(code, len(items)).pack(*chain.from_iterable(zip(repeat(size), items))))
+def columns_of(rows: Sequence[Fields]) -> list[PackedArray]:
+    """An array for each column of at least one row; the context as text."""
+    *columns, contexts = zip(*rows, strict=True)
+    arrays = [_array(oid, len(rows), column) for oid, column in zip(TYPES, columns, strict=True)]
+    return [*arrays, _array(TEXT, len(rows), map(_text_field, contexts))]
+
+
+def array_of_ints(items: Sequence[int]) -> PackedArray:
+    """An int4[]."""
+    return _array(INT4, len(items), [struct.pack(">ii", 4, item) for item in items])
+
+
+def array_of_uuids(items: Sequence[uuid.UUID]) -> PackedArray:
+    return _array(UUID, len(items), [b"\0\0\0\x10" + item.bytes for item in items])
 
 
 def array_of_texts(items: Sequence[str | None]) -> PackedArray:
-    encoded = [None if item is None else item.encode() for item in items]
-    return _array(TEXT_OID, items, b"".join([NULL if i is None else len(i).to_bytes(4, "big") + i for i in encoded]))
+    octets = [None if item is None else item.encode() for item in items]
+    return _array(TEXT, len(items), [NULL if o is None else len(o).to_bytes(4, "big") + o for o in octets])
 
 
-def _array(oid: int, items: Sequence[object], body: bytes) -> PackedArray:
+def _array(oid: int, count: int, items: Iterable[bytes]) -> PackedArray:
     """One dimension from 1 on, that may hold NULLs; none at all when it is empty."""
-    if not items:
+    if not count:
         return PackedArray(struct.pack(">iii", 0, 0, oid))
-    return PackedArray(struct.pack(">iiiii", 1, 1, oid, len(items), 1) + body)
+    return PackedArray(struct.pack(">iiiii", 1, 1, oid, count, 1) + b"".join(items))
 
 
-@lru_cache(maxsize=16)  # batches are of few sizes; the format of one of 10,000 is some 160 kB
-def _items(code: str, count: int) -> struct.Struct:
-    return struct.Struct(f">{f'i{code}' * count}")
+def _cut(block: Packed) -> Iterator[Fields]:
+    data, at = block.data, 0
+    for _ in range(block.count):
+        at += 2
+        fields = []
+        for _ in range(10):
+            end = at + 4 + max(0, int.from_bytes(data[at : at + 4], "big", signed=True))
+            fields.append(data[at:end])
+            at = end
+        yield tuple(fields)
+
+
+def _values(fields: Fields) -> PutRow:
+    numbers = [None if f == NULL else c.unpack(f)[1] for c, f in zip(COLUMNS, fields[:9], strict=True)]
+    text = None if fields[9] == NULL else fields[9][5:].decode()
+    return (*numbers, text)  # type: ignore[return-value]  # the columns say what is where
+
+
+def _text_field(context: bytes) -> bytes:
+    """A field of jsonb as one of text: without the number of its version."""
+    return context if context == NULL else (len(context) - 5).to_bytes(4, "big") + context[5:]

@@ -6,7 +6,8 @@ A binary COPY comes first, for most batches are new. When the unique index refus
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from operator import itemgetter
+from itertools import islice
+from operator import eq, itemgetter
 from typing import Final
 
 from psycopg import Connection, errors
@@ -17,16 +18,12 @@ from device_gateway.readings.model import CORRECTED, DUPLICATE, STORED, Outcome
 from device_gateway.readings.packed import (
     COPY_HEADER,
     COPY_TRAILER,
-    FLOAT8,
-    INT2,
-    INT4,
-    INT8,
-    TIMESTAMPTZ,
+    Fields,
     Packed,
-    PutRow,
     ReadingRow,
-    array_of,
-    array_of_texts,
+    columns_of,
+    fields_of,
+    identity_fields,
     packed,
     understand_arrays,
     unpacked,
@@ -49,7 +46,7 @@ PUT = (
     "SELECT series, time, seq, version FROM gateway.reading_put(%b::int4[], %b::timestamptz[], %b::int8[],"
     " %b::float8[], %b::float8[], %b::float8[], %b::int2[], %b::int2[], %b::int2[], %b::text[])"
 )
-IDENTITY: Final = itemgetter(0, 1, 2)  # of ReadingRow and PutRow: series, time, seq
+IDENTITY: Final = itemgetter(0, 1, 2)  # series, time, seq: of a row as values or as fields
 
 
 def to_microseconds(at: datetime) -> int:
@@ -83,13 +80,17 @@ class ReadingWriter:
         if self._replays <= REPLAY_SHARE:
             try:
                 outcomes = self._copy(rest, taken, then)
-            except (errors.UniqueViolation, errors.DeadlockDetected):
-                pass
+            except (errors.UniqueViolation, errors.DeadlockDetected, errors.FeatureNotSupported):
+                pass  # the last: the table became a hypertable while COPY waited for it
             else:
                 self._replays *= REPLAY_MEMORY
                 return outcomes
         taken.extend(rest)  # what COPY was refused before it read
-        return self._tell_apart(unpacked(taken), then)
+        try:
+            return self._tell_apart(taken, then)
+        except errors.CheckViolation:
+            self._ensure_partitions(taken)
+            return self._tell_apart(taken, then)
 
     def _copy(
         self, parts: Iterator[Packed], taken: list[Packed], then: Callable[[Sequence[Outcome]], None]
@@ -99,7 +100,7 @@ class ReadingWriter:
             return self._copy_once(_noted(parts, taken), taken, then)
         except errors.CheckViolation:  # no partition for a month that was never written to
             taken.extend(parts)
-            self._ensure_partitions(unpacked(taken))
+            self._ensure_partitions(taken)
             return self._copy_once(iter(taken), taken, then)
 
     def _copy_once(
@@ -121,32 +122,27 @@ class ReadingWriter:
             then(outcomes)
         return outcomes
 
-    def _tell_apart(self, rows: Sequence[PutRow], then: Callable[[Sequence[Outcome]], None]) -> Sequence[Outcome]:
+    def _tell_apart(self, taken: Sequence[Packed], then: Callable[[Sequence[Outcome]], None]) -> Sequence[Outcome]:
+        rows = fields_of(taken)
         ordered = sorted(rows, key=IDENTITY)  # one order for all writers: no deadlocks
-        self._ensure_partitions(ordered)
         with self._connection.transaction():
             told = [(turn, self._put_once(turn)) for turn in _rounds(ordered)]
             outcomes = _outcomes(rows, told) if any(versions for _, versions in told) else [DUPLICATE] * len(rows)
-            mark_days(self._connection, rows, outcomes, marked_before(datetime.now(UTC)))
+            before = marked_before(datetime.now(UTC))
+            mark_days(self._connection, older(taken, before), outcomes, before)
             then(outcomes)
         self._replays = self._replays * REPLAY_MEMORY + (1 - REPLAY_MEMORY) * (DUPLICATE in outcomes)
         return outcomes
 
-    def _put_once(self, rows: Sequence[PutRow]) -> dict[tuple[int, int, int], int]:
+    def _put_once(self, rows: Sequence[Fields]) -> dict[Fields, int]:
         """The versions of the rows that were written, by identity; those that were known are not among them."""
-        series, time, seq, value, decimals, offset_min, flags, value2, value3, context = zip(*rows, strict=True)
-        answer = self._connection.execute(
-            PUT,
-            (
-                array_of(INT4, series), array_of(TIMESTAMPTZ, time), array_of(INT8, seq), array_of(FLOAT8, value),
-                array_of(FLOAT8, value2), array_of(FLOAT8, value3), array_of(INT2, decimals),
-                array_of(INT2, offset_min), array_of(INT2, flags), array_of_texts(context),
-            ),
-        )  # fmt: skip
-        return {(row.series, to_microseconds(row.time), row.seq): row.version for row in answer}
+        series, time, seq, value, decimals, offset_min, flags, value2, value3, context = columns_of(rows)
+        in_order = (series, time, seq, value, value2, value3, decimals, offset_min, flags, context)
+        answer = self._connection.execute(PUT, in_order)
+        return {identity_fields(row.series, to_microseconds(row.time), row.seq): row.version for row in answer}
 
-    def _ensure_partitions(self, rows: Iterable[PutRow]) -> None:
-        days = (from_microseconds(day * DAY_US) for day in {row[1] // DAY_US for row in rows})
+    def _ensure_partitions(self, taken: Iterable[Packed]) -> None:
+        days = (from_microseconds(day * DAY_US) for day in {row[1] // DAY_US for row in unpacked(taken)})
         months = {(day.year, day.month): day for day in days}
         self._connection.execute("SELECT gateway.ensure_partition(%b::timestamptz[])", (list(months.values()),))
 
@@ -157,28 +153,19 @@ def _noted(parts: Iterator[Packed], taken: list[Packed]) -> Iterator[Packed]:
         yield part
 
 
-def _rounds(ordered: Sequence[PutRow]) -> Iterator[Sequence[PutRow]]:
+def _rounds(ordered: Sequence[Fields]) -> Iterator[Sequence[Fields]]:
     """Split so that an identity occurs once in each part, in the order of arrival: a batch may correct itself."""
     rest = ordered
-    while len(rest) > len(set(map(IDENTITY, rest))):
-        turn: list[PutRow] = []
-        later: list[PutRow] = []
-        last: tuple[int, ...] | None = None
-        for row in rest:
-            identity = IDENTITY(row)
-            (later if identity == last else turn).append(row)
-            last = identity
-        yield turn
-        rest = later
-    if rest:
-        yield rest
+    while rest:
+        identities = [*map(IDENTITY, rest)]
+        again = [False, *map(eq, identities, islice(identities, 1, None))]
+        yield [row for row, repeated in zip(rest, again, strict=True) if not repeated] if True in again else rest
+        rest = [row for row, repeated in zip(rest, again, strict=True) if repeated]
 
 
-def _outcomes(
-    rows: Sequence[PutRow], told: Sequence[tuple[Sequence[PutRow], dict[tuple[int, int, int], int]]]
-) -> list[Outcome]:
+def _outcomes(rows: Sequence[Fields], told: Sequence[tuple[Sequence[Fields], dict[Fields, int]]]) -> list[Outcome]:
     """The outcome of each of `rows`, from the rounds and what they wrote."""
-    found: dict[tuple[int, int, int], list[Outcome]] = {}
+    found: dict[Fields, list[Outcome]] = {}
     for turn, versions in told:
         for row in turn:
             version = versions.get(IDENTITY(row))

@@ -144,11 +144,12 @@ def test_a_late_redelivery_of_any_past_version_does_not_undo_a_correction(
 def test_a_redelivery_that_races_a_correction_does_not_undo_it(
     world: World, writer: ReadingWriter, series: int
 ) -> None:
-    """The redelivery begins before the correction is committed, and waits for its row."""
+    """The redelivery of an older version begins before the correction is committed, and waits for its row."""
+    put(writer, row(series, 71.4))
     put(writer, row(series, 71.5))
     late = ReadingWriter(world.connect())
     redelivered: list[Sequence[Outcome]] = []
-    thread = threading.Thread(target=lambda: redelivered.append(put(late, row(series, 71.5))))
+    thread = threading.Thread(target=lambda: redelivered.append(put(late, row(series, 71.4))))
 
     def meanwhile(_: Sequence[Outcome]) -> None:
         thread.start()
@@ -162,6 +163,18 @@ def test_a_redelivery_that_races_a_correction_does_not_undo_it(
     assert writer.put([[row(series, 71.6)]], meanwhile) == [CORRECTED]
     thread.join(10)
     assert redelivered == [[DUPLICATE]]
+    assert kept(world, series) == [(71.6, 3)]
+
+
+def test_a_redelivery_of_what_is_current_does_not_wait_for_who_corrects_it(
+    world: World, writer: ReadingWriter, series: int
+) -> None:
+    put(writer, row(series, 71.5))
+    late = ReadingWriter(world.connect())
+    redelivered: list[list[Outcome]] = []
+    writer._replays = late._replays = 1.0
+    told = writer.put([[row(series, 71.6)]], lambda _: redelivered.append(put(late, row(series, 71.5))))
+    assert (list(told), redelivered) == ([CORRECTED], [[DUPLICATE]])
     assert kept(world, series) == [(71.6, 2)]
 
 
