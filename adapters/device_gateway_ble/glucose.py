@@ -13,7 +13,12 @@ import msgspec
 
 from device_gateway.readings.model import ContextValue, Model, Reading, Rejected
 from device_gateway_ble.glucose_context import parse_glucose_context
-from device_gateway_ble.glucose_measurement import context_follows, parse_glucose_measurement, sequence_number
+from device_gateway_ble.glucose_measurement import (
+    CONTEXT_FOLLOWS,
+    parse_at_once,
+    parse_glucose_measurement,
+    sequence_number,
+)
 from device_gateway_ble.measuring import FactParser, Facts, facts_of
 from device_gateway_ble.octets import Octets, RefusedField, bit_names
 from device_gateway_ble.uuids import assigned, short
@@ -22,6 +27,7 @@ Packet = tuple[str, bytes]  # (16-bit characteristic in hex, value)
 
 _MEASUREMENT: Final = "2A18"
 _CONTEXT: Final = "2A34"
+_MEASUREMENT_UUID: Final = assigned(0x2A18)
 FEATURE_NAMES: Final = (
     "low-battery-detection",
     "sensor-malfunction-detection",
@@ -65,6 +71,11 @@ class GlucoseDecoder:
         received_at: datetime | None = None,  # noqa: ARG002  a measurement of this profile has its own time
     ) -> list[Reading | Rejected]:
         """What this packet completes or refuses. `packets`: what a refusal rests on, oldest first."""
+        if characteristic == _MEASUREMENT_UUID:  # the shortest way, and that of nearly all packets
+            reading = parse_at_once(data)
+            if reading is not None and not data[0] & CONTEXT_FOLLOWS:
+                self.packets = ()
+                return [reading]
         kind = short(characteristic)
         self.packets = ((kind, data),)
         if kind == _MEASUREMENT:
@@ -87,7 +98,7 @@ class GlucoseDecoder:
             if (seq := sequence_number(data)) is not None:
                 self._refused[seq] = data
             return [Rejected(refused.pointer, refused.reason)]
-        if not context_follows(data):
+        if not data[0] & CONTEXT_FOLLOWS:
             return [measurement]
         earlier = self._waiting.pop(measurement.seq, None)
         self._waiting[measurement.seq] = (measurement, data)
@@ -128,7 +139,7 @@ class GlucoseMeter:
     transport: ClassVar[str] = "ble"
     models: ClassVar[tuple[Model, ...]] = (Model("ble-glucose", "device", "Bluetooth glucose meter"),)
     service: ClassVar[str] = assigned(0x1808)
-    notifies: ClassVar[tuple[str, ...]] = (assigned(0x2A18), assigned(0x2A34))
+    notifies: ClassVar[tuple[str, ...]] = (_MEASUREMENT_UUID, assigned(0x2A34))
     record_access: ClassVar[str | None] = assigned(0x2A52)
     reads: ClassVar[tuple[str, ...]] = ()
     session_start: ClassVar[str | None] = None

@@ -1,13 +1,15 @@
 """Glucose Measurement (0x2A18). Layout: Glucose Service 1.0.1, 3.1; GATT Specification Supplement."""
 
+import struct
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import lru_cache
-from struct import Struct
-from typing import Final
+from typing import Final, TypeVar
 
 from device_gateway.readings.model import ContextValue, Reading
-from device_gateway_ble.medfloat import Special, decimal_text, parse_sfloat
-from device_gateway_ble.octets import FIRST_YEAR, Octets, RefusedField, bit_names
+from device_gateway_ble.medfloat import decimal_text, parse_sfloat
+from device_gateway_ble.octets import FIRST_YEAR, Octets, RefusedField, amount, bit_names
+
+Sound = TypeVar("Sound")
 
 TIME_OFFSET, CONCENTRATION, IN_MOLES, SENSOR_STATUS, CONTEXT_FOLLOWS = 0x01, 0x02, 0x04, 0x08, 0x10
 _RESERVED_FLAGS = 0xE0
@@ -15,6 +17,7 @@ _RESERVED_FLAGS = 0xE0
 MG_PER_DL_IN_KG_PER_L: Final = 5  # power of ten: 1 kg/L = 10^5 mg/dL
 MMOL_PER_L_IN_MOL_PER_L: Final = 3  # power of ten
 
+_TABLE_LIMIT: Final = 4096  # entries: far more than a device's values, some hundred kilobytes
 _OFFSET_OVERRUN, _OFFSET_UNDERRUN = 0x7FFF, -0x8000
 
 SAMPLE_TYPES: Final = {
@@ -49,21 +52,9 @@ SENSOR_STATUS_NAMES: Final = (
 )  # by bit, from bit 0
 
 
-_LAYOUTS: Final = {
-    flags: Struct(f"<BHHBBBBB{'h' * (flags & TIME_OFFSET)}HB{'H' if flags & SENSOR_STATUS else ''}")
-    for flags in range(CONTEXT_FOLLOWS << 1)
-    if flags & CONCENTRATION
-}  # by flags
-
-
 def sequence_number(data: bytes) -> int | None:
     """The sequence number of a measurement or context packet, whatever follows it; None where it is too short."""
     return int.from_bytes(data[1:3], "little") if len(data) >= 3 else None
-
-
-def context_follows(data: bytes) -> bool:
-    """Whether a measurement announces a context packet."""
-    return bool(data[0] & CONTEXT_FOLLOWS)
 
 
 def parse_glucose_measurement(data: bytes) -> Reading:
@@ -71,33 +62,31 @@ def parse_glucose_measurement(data: bytes) -> Reading:
 
     Raises RefusedField for all that is no glucose value of a person at a known time.
     """
-    return _at_once(data) or _field_by_field(data)
+    return parse_at_once(data) or _field_by_field(data)
 
 
-def _at_once(data: bytes) -> Reading | None:
-    """The record, its fields taken in one go; None where it needs a closer look, or a reason why it is refused."""
-    layout = _LAYOUTS.get(data[0]) if data else None
-    if layout is None or layout.size != len(data):
-        return None
-    fields = layout.unpack(data)
-    flags, seq, year, month, day, hour, minute, second = fields[:8]
-    place = 9 if flags & TIME_OFFSET else 8
-    value = _value(fields[place], flags & IN_MOLES)
-    sample = _SAMPLES.get(fields[place + 1])
-    status = _status(fields[-1]) if flags & SENSOR_STATUS else ""
-    if value is None or sample is None or status is None or year < FIRST_YEAR:
-        return None
+def parse_at_once(data: bytes) -> Reading | None:
+    """The same record, its fields taken in one go; None where it needs a closer look, or a reason why it is refused.
+
+    The tables hold sound values only: a field that has none there ends the attempt.
+    """
     try:
-        at = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001  a device's clock has no zone
+        flags = data[0]
+        unpack, absent, values, unit = _SHAPES[flags]
         if flags & TIME_OFFSET:
-            at += _offset(fields[8])
-    except (ValueError, OverflowError, RefusedField):
+            _, seq, year, month, day, hour, minute, second, offset_min, word, sample, status = unpack(data + absent)
+            at = datetime(year, month, day, hour, minute, second) + _OFFSETS[offset_min]  # noqa: DTZ001
+        else:
+            _, seq, year, month, day, hour, minute, second, word, sample, status = unpack(data + absent)
+            at = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001  a device's clock has no zone
+        metric, of_sample = _SAMPLES[sample]
+        value = values[word]
+        context = of_sample.copy()
+        if status:
+            context["sensor-status"] = _STATUSES[status]
+    except (LookupError, ValueError, OverflowError, struct.error):
         return None
-    metric, of_sample = sample
-    context = of_sample.copy()
-    if status:
-        context["sensor-status"] = status
-    return Reading(metric, "mmol/L" if flags & IN_MOLES else "mg/dL", at, value, None, None, seq, context)
+    return Reading(metric, unit, at, value, None, None, seq, context) if year >= FIRST_YEAR else None
 
 
 def _field_by_field(data: bytes) -> Reading:
@@ -130,21 +119,6 @@ def _field_by_field(data: bytes) -> Reading:
     )
 
 
-# Devices send few different values, offsets and statuses. Bounded: they come from outside.
-@lru_cache(maxsize=4096)
-def _value(word: int, in_moles: int) -> str | None:
-    number = parse_sfloat(word)
-    if isinstance(number, Special) or number < 0:
-        return None
-    return decimal_text(number, MMOL_PER_L_IN_MOL_PER_L if in_moles else MG_PER_DL_IN_KG_PER_L)
-
-
-@lru_cache(maxsize=256)
-def _status(bits: int) -> str | None:
-    return None if bits >> len(SENSOR_STATUS_NAMES) else bit_names(bits, SENSOR_STATUS_NAMES, "/sensor-status")
-
-
-@lru_cache(maxsize=1024)
 def _offset(offset_min: int) -> timedelta:
     if offset_min in (_OFFSET_OVERRUN, _OFFSET_UNDERRUN):
         raise RefusedField("/time-offset", "the offset overflowed in the device: the time is not known")
@@ -178,3 +152,42 @@ _SAMPLES: Final = {
     for kind in SAMPLE_TYPES
     for location in (*SAMPLE_LOCATIONS, _LOCATION_NOT_AVAILABLE)
 }  # by the octet of type and location
+
+
+class _Table(dict[int, Sound]):
+    """What a field's number stands for, worked out once: devices send few different ones. Bounded: they come from
+    outside. KeyError for a number that stands for nothing sound."""
+
+    def __init__(self, work_out: Callable[[int], Sound]) -> None:
+        super().__init__()
+        self._work_out = work_out
+
+    def __missing__(self, number: int) -> Sound:
+        try:
+            sound = self._work_out(number)
+        except RefusedField as refused:
+            raise KeyError(number) from refused
+        if len(self) >= _TABLE_LIMIT:
+            self.clear()
+        self[number] = sound
+        return sound
+
+
+def _values(power_of_ten: int) -> _Table[str]:
+    return _Table(lambda word: decimal_text(amount(parse_sfloat(word), "/concentration"), power_of_ten))
+
+
+_OFFSETS: Final = _Table(_offset)
+_STATUSES: Final = _Table(lambda bits: bit_names(bits, SENSOR_STATUS_NAMES, "/sensor-status"))
+_MG_PER_DL: Final = _values(MG_PER_DL_IN_KG_PER_L)
+_MMOL_PER_L: Final = _values(MMOL_PER_L_IN_MOL_PER_L)
+_SHAPES: Final = {
+    flags: (
+        struct.Struct(f"<BHHBBBBB{'h' * (flags & TIME_OFFSET)}HBH").unpack,
+        b"" if flags & SENSOR_STATUS else b"\0\0",  # a status that is not there, with no bit set
+        _MMOL_PER_L if flags & IN_MOLES else _MG_PER_DL,
+        "mmol/L" if flags & IN_MOLES else "mg/dL",
+    )
+    for flags in range(CONTEXT_FOLLOWS << 1)
+    if flags & CONCENTRATION
+}  # by the flags: how to unpack it, what to append, what the concentration stands for, in which unit

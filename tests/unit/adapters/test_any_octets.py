@@ -16,7 +16,7 @@ from device_gateway_ble.body_composition import BodyCompositionScale
 from device_gateway_ble.cgm import ContinuousGlucoseMonitor
 from device_gateway_ble.device_facts import DeviceFacts
 from device_gateway_ble.glucose import GlucoseMeter
-from device_gateway_ble.glucose_measurement import _at_once, _field_by_field
+from device_gateway_ble.glucose_measurement import _field_by_field, parse_at_once
 from device_gateway_ble.heart_rate import HeartRateSensor
 from device_gateway_ble.octets import RefusedField
 from device_gateway_ble.pulse_oximeter import PulseOximeter
@@ -149,7 +149,7 @@ def test_a_reserved_flag_is_refused(characteristic: str, bit: int) -> None:
     )
 )  # fmt: skip
 def test_a_glucose_record_taken_in_one_go_is_the_one_read_field_by_field(data: bytes) -> None:
-    at_once = _at_once(data)
+    at_once = parse_at_once(data)
     try:
         by_field: Reading | None = _field_by_field(data)
     except RefusedField:
