@@ -73,11 +73,12 @@ class TimescaleServer:
         while True:
             try:
                 psycopg.connect(self.url("postgres", "postgres")).close()
-                return
             except psycopg.OperationalError:
                 assert self._process.poll() is None, self._log.read_text()
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
+            else:
+                return
 
     def halt(self) -> None:
         if self._process:

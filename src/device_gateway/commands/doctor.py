@@ -6,12 +6,14 @@ import psycopg
 import typer
 
 from device_gateway.commands.options import AsJson, ConfigFile, DataDir, console, print_json, settings_of
-from device_gateway.database.capabilities import capabilities
+from device_gateway.database.capabilities import Capabilities, capabilities
 from device_gateway.database.migrate import pending
+from device_gateway.database.pool import connect
 from device_gateway.devices.bond_box import gateway_key
 from device_gateway.errors import BadSetting
 from device_gateway.ingest.dialects import adapters, broken_adapters
 from device_gateway.settings import Settings
+from device_gateway.store.measure import measure
 from device_gateway.transports.mqtt.broker_url import parse_broker_url
 from device_gateway.transports.mqtt.check import broker_problem
 
@@ -57,7 +59,25 @@ def _database(settings: Settings) -> list[Finding]:
         findings.append(Finding("migrations", f"{len(waiting)} missing", "run device-gateway migrate"))
     else:
         findings.append(Finding("migrations", "up to date"))
+        findings.append(_store(found, settings))
     return findings
+
+
+def _store(found: Capabilities, settings: Settings) -> Finding:
+    """Pieces and their size; whether chunks have a length that fits what comes in."""
+    try:
+        with connect(settings.owner_url, "gateway_owner") as connection:
+            measured = measure(connection)
+    except psycopg.errors.InsufficientPrivilege:
+        return Finding("store", "not looked at: that needs DEVICE_GATEWAY_DATABASE_OWNER_URL")
+    kind = "chunks" if measured.hypertable else "months"
+    state = f"{measured.pieces} {kind}, {measured.compressed} of them compressed, {measured.bytes / 1e9:.1f} GB"
+    problem = None
+    if found.hypertable and not measured.hypertable:
+        problem = "TimescaleDB is there and not used: run device-gateway migrate --to-timescale"
+    elif measured.hypertable and measured.fitting_hours < settings.chunk_hours / 2:
+        problem = f"chunks outgrow the memory: set DEVICE_GATEWAY_CHUNK_HOURS={measured.fitting_hours}"
+    return Finding("store", f"{state}, {measured.rows_per_day:,.0f} readings a day", problem)
 
 
 def _broker(settings: Settings) -> Finding:

@@ -196,8 +196,8 @@ def _verify(connection: Connection[Row], piece: Piece) -> None:
     if old != new:
         raise MoveInterrupted(
             f"{piece.name} and its copy differ ({old.rows if old else 0} and {new.rows if new else 0} rows); nothing"
-            " was swapped. Drop the tables gateway.reading_moving and gateway.reading_moved with the trigger carry to begin"
-            " anew."
+            " was swapped. To begin anew, drop the trigger carry and the tables gateway.reading_moving and"
+            " gateway.reading_moved."
         )
 
 
