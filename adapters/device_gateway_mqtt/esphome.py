@@ -145,23 +145,32 @@ def _state(
         return NOTHING
     digest = hashlib.sha256(payload).hexdigest()[:16]
     key = _key("last", subtopic)
-    before, _, told = memory.get(key, "").partition(" ")
-    last = datetime.fromisoformat(told) if told else None
-    if last and before == digest and _born_between(memory, subtopic, last, received_at):
-        return Decoded(list(_readings(meanings, payload, last)))
-    newest = last is None or received_at >= last
-    remember: dict[str, str | None] = {key: f"{digest} {received_at.isoformat()}"} if newest else {}
+    before, at, heard = _last(memory.get(key))
+    if at and heard and before == digest and _born_between(memory, subtopic, heard, received_at):
+        repeated: dict[str, str | None] = {key: f"{digest} {at.isoformat()} {received_at.isoformat()}"}
+        return Decoded(list(_readings(meanings, payload, at)), remember=repeated)
+    newest = heard is None or received_at >= heard
+    now = received_at.isoformat()
+    remember: dict[str, str | None] = {key: f"{digest} {now} {now}"} if newest else {}
     return Decoded(list(_readings(meanings, payload, received_at)), remember=remember)
 
 
-def _born_between(memory: Mapping[str, str], subtopic: str, last: datetime, now: datetime) -> bool:
-    """Whether the node of this topic connected after `last` and before `now`."""
+def _last(text: str | None) -> tuple[str, datetime | None, datetime | None]:
+    """Of a topic's last state: digest, time of its reading, when it was heard last."""
+    if text is None:
+        return "", None, None
+    digest, at, heard = text.split(" ")
+    return digest, datetime.fromisoformat(at), datetime.fromisoformat(heard)
+
+
+def _born_between(memory: Mapping[str, str], subtopic: str, heard: datetime, now: datetime) -> bool:
+    """Whether the node of this topic connected after `heard` and before `now`."""
     births = [
         datetime.fromisoformat(at)
         for key, at in memory.items()
         if key.startswith(_key("birth", "")) and subtopic.startswith(key.partition(SEPARATOR)[2])
     ]
-    return any(last < birth <= now for birth in births)
+    return any(heard < birth <= now for birth in births)
 
 
 def _readings(meanings: list[Described], payload: bytes, at: datetime) -> Iterator[Reading | Rejected]:
