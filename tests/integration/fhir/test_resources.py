@@ -92,6 +92,20 @@ async def test_a_device_is_served_as_its_golden_file(world):
     golden("device", response.text, {str(device): "DEVICE", ana.patient_id: "PAIRING-ID"})
 
 
+async def test_a_reading_from_a_file_says_which_product_measured_it_and_no_more(world):
+    ana = await world.session("everything")
+    reading = ana.space.put("interstitial-glucose", "104", AT)
+    ana.space._execute(
+        "INSERT INTO gateway.reading_source (id, space_id, format, device, name)"
+        " VALUES (%s, %s, 'libreview', 'SERIAL', 'FreeStyle LibreLink (LibreView)')",
+        ana.space.source, ana.space.id,
+    )  # fmt: skip
+    response = await ana.get(f"Observation/{reading}")
+    valid(Observation, response.json())
+    assert response.json()["device"] == {"display": "FreeStyle LibreLink (LibreView)"}
+    assert "SERIAL" not in response.text
+
+
 async def test_a_device_that_was_given_away_is_inactive(world):
     ana = await world.session("everything")
     device = ana.space.device(held=False)
