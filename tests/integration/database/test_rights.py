@@ -65,7 +65,16 @@ DEFINERS = {
     "gateway.quarantine_groups": "for an operator's session only",
     "gateway.quarantine_rows": "for an operator's session only, without payloads",
     "gateway.quarantine_payload": "for an operator's session only; the look is journalled",
-    "gateway.inbox_count": "how many, for the present holder only",
+    "gateway.inbox_count": "how many, for the space that is asked only",
+    "gateway.inbox_groups": "how many and from when to when, for the space that is asked only",
+    "gateway.inbox_readings": "values of a time when the present space held the device, never another person's",
+    "gateway.inbox_put": "from the inbox into a space, by reading_put; ingestion and the functions here only",
+    "gateway.inbox_accept": "what the present space is asked about only, into that space",
+    "gateway.inbox_discard": "what the present space is asked about only",
+    "gateway.device_user_map": "the present holder is a user of the device, who is nobody else",
+    "gateway.device_user_redeem": "by a code of the holder: the present space is that user of the device",
+    "gateway.device_user_end": "by the person or the present holder",
+    "gateway.device_users": "of a device that the present space holds",
     "gateway.edge_replace": "of the present space's edges and devices only",
     "gateway.edge_space": "the space of an edge that has signed in",
     "gateway.ensure_partition": "makes a month's partition",
@@ -155,6 +164,12 @@ def test_the_application_has_no_right_to_what_it_does_not_need(app_url: str, tab
         "UPDATE gateway.journal SET reason = 'x'",
         "DELETE FROM gateway.journal",
         "SELECT gateway.reading_put(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
+        "SELECT gateway.inbox_put(NULL, NULL, NULL, NULL, NULL)",
+        "SELECT gateway.inbox_asked(NULL)",
+        "INSERT INTO gateway.device_user (user_index) VALUES (1)",
+        "UPDATE gateway.device SET shared = false",
+        "INSERT INTO gateway.reading_answer (mine) VALUES (true)",
+        "UPDATE gateway.device_user_code SET used_at = NULL",
         "INSERT INTO gateway.reading_source (space_id, format, device, name) VALUES (gateway.app_space(), '', '', '')",
         "UPDATE gateway.file_import SET report = NULL",
         "DELETE FROM gateway.file_import_rejected",
@@ -182,6 +197,8 @@ def test_the_application_can_neither_see_credentials_nor_rewrite_the_past(app_ur
         "SELECT sealed FROM gateway.device_bond",
         "UPDATE gateway.device_holding SET during = 'empty'",
         "SELECT gateway.account_for_sign_in('ana')",
+        "SELECT gateway.inbox_accept(NULL, NULL, NULL, NULL, NULL)",
+        "SELECT * FROM gateway.device_user_code",
         "SELECT gateway.claim_redeem(NULL, NULL, NULL, NULL, NULL, NULL)",
     ],
 )
@@ -219,6 +236,15 @@ async def test_a_connection_that_forgets_its_scope_sees_nothing_of_any_space(wor
         " INSERT INTO gateway.reading_source (space_id, format, device, name) SELECT space_id, 'csv', '', 'CSV' FROM i",
         space,
     )
+    world.rows(
+        "WITH u AS (INSERT INTO gateway.device_user (device_id, user_index, space_id, during)"
+        " VALUES (%s, 1, %s, tstzrange(now(), NULL)) RETURNING *),"
+        " c AS (INSERT INTO gateway.device_user_code (hash, space_id, device_id, user_index, called, expires_at)"
+        " SELECT 'x', space_id, device_id, 2, 'Noor', now() FROM u)"
+        " INSERT INTO gateway.reading_answer (device_id, metric, time, seq, space_id, mine)"
+        " SELECT device_id, 'body-weight', now(), 0, space_id, false FROM u",
+        device, space,
+    )  # fmt: skip
     places = [row.name for row in world.rows(TABLES) if row.of_space and row.name not in EXEMPT]
     places += ["gateway.device", "gateway.space", "gateway.reading_scoped", "gateway.reading_version_scoped"]
     assert len(places) >= 9

@@ -170,6 +170,9 @@ async def test_a_history_from_before_the_holding_is_taken_as_a_whole_and_the_hol
         await accept(portal, holder, scale, BEFORE, ME, picked=[MomentKey(0, 0)])
     assert await accept(portal, holder, scale, BEFORE, ME) == 2
     assert values(world, holder) == [70, 71]
+    days = "SELECT DISTINCT day::text FROM gateway.reading_day_dirty d JOIN gateway.series s ON s.id = d.series"
+    named = {row.day for row in world.rows(f"{days} WHERE s.space_id = %s", holder)}
+    assert {"2025-06-01", "2025-06-02"} <= named, "old days are rolled up again"
     assert str(world.one("SELECT lower(during)::date FROM gateway.device_holding WHERE device_id = %s", scale)) == (
         "2025-06-01"
     )
