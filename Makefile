@@ -2,18 +2,20 @@
 PYTHON ?= python3
 PORT ?= 8000
 DATA_DIR ?= .demo
+FUZZ_SECONDS ?= 20
 VENV := .venv
 BIN := $(VENV)/bin
 # Many tests wait more than they work, so two at a time. Acceptance apart: each of the two runs a product of its own.
 PARALLEL := -n 2 --dist loadfile
 SOURCES := src adapters simulators tests benchmarks
 
-.PHONY: help demo setup test test-all lint format bench lock clean
+.PHONY: help demo setup test test-all lint format bench fuzz lock clean
 help:
 	@echo "make demo      install what is locked, start everything, print URLs and accounts (PORT=$(PORT) DATA_DIR=$(DATA_DIR))"
 	@echo "make test      install what the tests need and run them; make test-all adds those that take long"
 	@echo "make lint      formatting, lint, types, import contracts, security lint"
 	@echo "make bench     measure, each figure beside its limit"
+	@echo "make fuzz      throw octets at each adapter for FUZZ_SECONDS ($(FUZZ_SECONDS)) seconds, guided by coverage (Linux, x86-64)"
 	@echo "make setup     only install;  make lock  renew the lock files"
 
 # The venv is made anew when a lock changes; the package itself is installed from this tree, editable.
@@ -62,6 +64,11 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
+
+fuzz: $(VENV)/.dev
+	@for family in $$($(BIN)/python tests/fuzz/adapters.py families); do \
+		echo "fuzz $$family"; $(BIN)/python tests/fuzz/adapters.py $$family $(FUZZ_SECONDS) -print_final_stats=1 || exit 1; \
+	done
 
 # No index address and no comment goes into a lock: any mirror that has these hashes will do.
 lock: $(VENV)/.dev

@@ -8,8 +8,8 @@ import pytest
 from ble_encoding import crc16, date_time, float32, s8, sfloat, u8, u16, u24
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from soundness import fault
 
-from device_gateway.metrics import METRICS
 from device_gateway.readings.model import Reading, Rejected
 from device_gateway_ble.blood_pressure import BloodPressureCuff
 from device_gateway_ble.body_composition import BodyCompositionScale
@@ -64,20 +64,6 @@ def decoded(characteristic: str, data: bytes) -> list[Reading | Rejected]:
     return [*decoder.feed(characteristic, data, RECEIVED_AT), *decoder.finish()]
 
 
-def sound(result: Reading | Rejected, metrics: tuple[str, ...]) -> bool:
-    if isinstance(result, Rejected):
-        return result.pointer.startswith("/") and bool(result.reason)
-    metric = METRICS[result.metric]
-    texts = [result.value] if result.value is not None else list((result.components or {}).values())
-    return (
-        result.metric in metrics
-        and result.unit in metric.accepts
-        and bool(texts)
-        and all(float(text or "x") == float(text or "x") and "e" not in (text or "").lower() for text in texts)
-        and (result.at.tzinfo is None or result.at.utcoffset() is not None)
-    )
-
-
 @settings(deadline=None, max_examples=300)  # a busy machine is no fault of the code
 @given(st.data())
 def test_no_octets_make_a_decoder_raise(data: st.DataObject) -> None:
@@ -91,10 +77,10 @@ def test_no_octets_make_a_decoder_raise(data: st.DataObject) -> None:
         decoder.record_of(characteristic, octets)
         adapter.facts(characteristic, octets)
         for result in decoder.feed(characteristic, octets, received_at):
-            assert sound(result, adapter.metrics)
+            assert fault(result, adapter.metrics) is None
             assert isinstance(result, Reading) or decoder.packets
     for result in decoder.finish():
-        assert sound(result, adapter.metrics)
+        assert fault(result, adapter.metrics) is None
 
 
 @settings(deadline=None, max_examples=300)  # a busy machine is no fault of the code
@@ -103,7 +89,7 @@ def test_a_damaged_packet_gives_sound_readings_or_refusals(characteristic: str, 
     whole = WHOLE[characteristic]
     place %= len(whole)
     for result in decoded(characteristic, (whole[:place] + damage + whole[place + len(damage) :])[: len(whole)]):
-        assert sound(result, adapter_of(characteristic).metrics)
+        assert fault(result, adapter_of(characteristic).metrics) is None
 
 
 @pytest.mark.parametrize("characteristic", sorted(WHOLE))
@@ -174,7 +160,7 @@ def test_no_broadcast_makes_the_decoder_raise(
     XiaomiScale.is_settling(data)
     XiaomiScale.measurement_of(data, key, address)
     for result in decode_advertisement(data, {}, RECEIVED_AT, key, address):
-        assert sound(result, XiaomiScale.metrics)
+        assert fault(result, XiaomiScale.metrics) is None
 
 
 def test_a_record_with_a_wrong_crc_is_refused_and_the_others_are_kept() -> None:
