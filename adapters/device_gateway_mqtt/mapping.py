@@ -24,7 +24,8 @@ from device_gateway_mqtt.plain_json import NotRead, digits_of, read_json, time_o
 MOST_DEVICES: Final = 100  # in one message
 LONGEST_CONTEXT: Final = 100  # characters
 MOST_CONTEXT: Final = 2**53  # what JSON readers agree on
-NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,63}", re.ASCII)
+NOT_IN_A_NAME: Final = re.compile(r"[^A-Za-z0-9._:+-]+", re.ASCII)
+LONGEST_NAME: Final = 40  # what can be registered, beside the hub's digits
 BARE_ADDRESS: Final = re.compile(r"[0-9A-Fa-f]{12}", re.ASCII)
 ADDRESS: Final = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}", re.ASCII)
 ABSENT: Final = object()
@@ -184,14 +185,16 @@ def _same(value: object, wanted: str | int | bool) -> bool:
 
 
 def _device(value: object) -> str | None:
-    """Hardware addresses in their usual form, other names as they are, levels of a topic joined by ``-``."""
+    """A hardware address in its usual form, or a name with ``-`` in place of what a registered one cannot have."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value) if abs(value) < 2**63 else ""
     if not isinstance(value, str):
         return None
     if BARE_ADDRESS.fullmatch(value):
         return ":".join(value[at : at + 2] for at in range(0, 12, 2)).upper()
-    return value.upper() if ADDRESS.fullmatch(value) else value if NAME.fullmatch(value) else None
+    if ADDRESS.fullmatch(value):
+        return value.upper()
+    return NOT_IN_A_NAME.sub("-", value).strip("-")[:LONGEST_NAME] or None
 
 
 def _time(message: _Message, place: Place) -> datetime | Rejected | None:

@@ -10,8 +10,9 @@ from psycopg import AsyncConnection
 from device_gateway.accounts.account import Account
 from device_gateway.database.pool import Row
 from device_gateway.database.scoping import space_scope
-from device_gateway.devices.models import KnownModel, known_models
-from device_gateway.devices.pairing import attach
+from device_gateway.devices.local_names import local, qualified
+from device_gateway.devices.models import KnownModel, known_model, known_models
+from device_gateway.devices.pairing import attach, hardware_identity
 from device_gateway.ingest.replay import Wanted, ask_for_replay
 
 HEARD = """SELECT u.hub_id, h.name AS hub_name, u.name, u.dialect, u.metrics, u.seen, u.first_at, u.last_at
@@ -22,7 +23,7 @@ KNOWN = "DELETE FROM gateway.heard_device WHERE hub_id = %s AND upper(name) = up
 
 @dataclass(frozen=True)
 class HeardDevice:
-    """`models` are what it could be; `metrics` what it said that it measures."""
+    """`name` as the hub calls it, `models` what it could be, `metrics` what it said that it measures."""
 
     hub: UUID
     hub_name: str
@@ -40,7 +41,14 @@ async def heard_devices(connection: AsyncConnection[Row], space: UUID) -> list[H
         rows = await (await connection.execute(HEARD, (space,))).fetchall()
     return [
         HeardDevice(
-            row.hub_id, row.hub_name, row.name, _models(row.dialect), row.metrics, row.seen, row.first_at, row.last_at
+            row.hub_id,
+            row.hub_name,
+            local(row.hub_id, row.name),
+            _models(row.dialect),
+            row.metrics,
+            row.seen,
+            row.first_at,
+            row.last_at,
         )
         for row in rows
     ]
@@ -58,6 +66,9 @@ async def attach_heard(
     since: datetime,
 ) -> UUID:
     """`attach`, and what the hub sent for the device before is taken in again by a job. Raises as `attach`."""
+    known = known_model(model)
+    if known.transport == "mqtt" and known.model.kind == "device" and hardware_id.strip():
+        hardware_id = qualified(hub, hardware_identity(known, hardware_id))
     async with space_scope(connection, space):
         device = await attach(
             connection, account, space, hub=hub, model=model, hardware_id=hardware_id, name=name, since=since
