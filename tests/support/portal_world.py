@@ -46,9 +46,8 @@ class Product:
 
     def __init__(self, owner_url: str, app_url: str, **settings: Any) -> None:
         self.owner_url = owner_url
-        self.settings = Settings(
-            database_url=app_url, public_url=BASE, mqtt_public_url="mqtt://broker.example:1884", **settings
-        )
+        settings = {"mqtt_public_url": "mqtt://broker.example:1884", **settings}
+        self.settings = Settings(database_url=app_url, public_url=BASE, **settings)
         self.app: FastAPI = create_app(self.settings)
         self._stack = AsyncExitStack()
         self._people = 0
@@ -167,6 +166,13 @@ def lived_in(space: Space, owner_url: str, days: int = 40, address: str = "C0:FF
             " SELECT %s, 'blood-glucose', timestamptz '2021-01-01' + n * interval '1 day', n, 1, 100, 0, 1"
             " FROM generate_series(1, 2) n",
             (meter,),
+        )
+        connection.execute("UPDATE gateway.device SET shared = true WHERE id = %s", (scale,))
+        connection.execute(
+            "INSERT INTO gateway.reading_inbox (device_id, metric, time, seq, version, value, decimals, flags, context)"
+            " SELECT %s, 'body-weight', now() - n * interval '5 hours', n, 1, 60 + n, 1, 1, '{\"user-index\": 2}'"
+            " FROM generate_series(1, 3) n",
+            (scale,),
         )
     for day in range(days):
         for hour, level in ((7, 105), (12, 150), (19, 128)):

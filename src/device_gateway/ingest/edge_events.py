@@ -21,6 +21,8 @@ LONGEST: Final = 4096  # octets of one event
 MOST_PER_PAIRING: Final = 500  # a house full of meters; more is an edge gone wild
 WEAKEST_DBM, STRONGEST_DBM = -127, 20  # Bluetooth Core 5.4, vol. 4, part E, 7.5.4
 
+PAIR_AGAIN: Final = ("bond_lost", "key_wrong", "consent_wanted")  # until then nothing of the device can be read
+
 Detail = str | int | bool | None
 
 CONTACT = """UPDATE gateway.device_holding h
@@ -36,13 +38,16 @@ OF_PAIRING = """INSERT INTO gateway.edge_event (space_id, pairing_id, message_id
   WHERE p.id = %s AND p.edge_id = %s
     AND (SELECT count(*) FROM gateway.edge_event e WHERE e.pairing_id = p.id) < %s
   ON CONFLICT (pairing_id, message_id) DO NOTHING"""
-BOND = """INSERT INTO gateway.device_bond AS b (device_id, space_id, edge_id, sealed, made_at)
-  SELECT d.id, h.space_id, d.parent_id, %s, least(%s, now()) FROM gateway.device d
-    JOIN gateway.device_holding h ON h.device_id = d.id AND upper_inf(h.during)
-  WHERE d.parent_id = %s AND %s IN (d.id::text, d.hardware_id)
-  ON CONFLICT (device_id) DO UPDATE SET space_id = excluded.space_id, edge_id = excluded.edge_id,
-    sealed = excluded.sealed, made_at = excluded.made_at, updated_at = now()
-  WHERE b.made_at < excluded.made_at"""
+# Two statements in one, since an upsert would need the right to read what is sealed.
+BOND = """WITH told (sealed, made_at, sender, device) AS (VALUES (%s::bytea, least(%s, now()), %s::uuid, %s::text)),
+  carried AS (SELECT d.id, h.space_id, t.* FROM told t JOIN gateway.device d ON d.parent_id = t.sender
+      AND t.device IN (d.id::text, d.hardware_id)
+    JOIN gateway.device_holding h ON h.device_id = d.id AND upper_inf(h.during)),
+  changed AS (UPDATE gateway.device_bond b SET space_id = c.space_id, edge_id = c.sender, sealed = c.sealed,
+      made_at = c.made_at, updated_at = now()
+    FROM carried c WHERE b.device_id = c.id AND b.made_at < c.made_at)
+  INSERT INTO gateway.device_bond (device_id, space_id, edge_id, sealed, made_at)
+    SELECT id, space_id, sender, sealed, made_at FROM carried ON CONFLICT (device_id) DO NOTHING"""
 ONLINE = """UPDATE gateway.device_holding SET online = %s, online_since = now(), last_seen_at = now()
   WHERE device_id = %s AND upper_inf(during) AND online IS DISTINCT FROM %s"""
 
@@ -110,7 +115,7 @@ def save(connection: Connection[Row], told: Iterable[Told]) -> None:
                     sender, what.details.get("device"),
                 ),
             )  # fmt: skip
-        elif what.event == "bond_lost":
+        elif what.event in PAIR_AGAIN:
             connection.execute(BOND_LOST, (what.at, sender, what.details.get("device")))
         elif what.event == "bond":
             _keep_bond(connection, sender, what)
