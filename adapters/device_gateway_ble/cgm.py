@@ -27,6 +27,7 @@ from device_gateway_ble.cgm_session import (
     parse_start,
     parse_status,
 )
+from device_gateway_ble.cgm_sessions import CgmSessions
 from device_gateway_ble.cgm_status import NOT_SETTLED
 from device_gateway_ble.measuring import Context, FactParser, Facts, Packet, Results, facts_of
 from device_gateway_ble.octets import RefusedField
@@ -209,6 +210,7 @@ class ContinuousGlucoseMonitor:
     reads: ClassVar[tuple[str, ...]] = (assigned(0x2AA8), assigned(0x2AAA), assigned(0x2AAB), assigned(0x2AA9))
     session_start: ClassVar[str | None] = assigned(0x2AAA)
     live: ClassVar[bool] = True
+    sessions: ClassVar[CgmSessions] = CgmSessions()
     metrics: ClassVar[tuple[str, ...]] = ("interstitial-glucose",)
 
     @classmethod

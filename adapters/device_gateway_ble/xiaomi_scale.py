@@ -289,7 +289,7 @@ class XiaomiScale:
     def is_settling(service_data: Mapping[str, bytes]) -> bool:
         """Whether somebody stands on a Mi Scale that has not settled yet. A MiBeacon scale does not tell."""
         kind, data = _scale_data(service_data)
-        control = {"181D": data[:1], "181B": data[1:2]}.get(kind or "")
+        control = {"181D": data[:1], "181B": data[1:2]}.get(kind or "", b"")
         return bool(control) and not control[0] & (_STABLE | _REMOVED)
 
     decode_advertisement = staticmethod(decode_advertisement)

@@ -68,11 +68,14 @@ class CgmOptions(DeviceOptions):
         240
     )
     per_packet: Annotated[int, typer.Option(min=1, max=20, help="Most records in one notification.")] = 1
+    waiting: Annotated[bool, typer.Option("--waiting", help="A new sensor: its session has yet to be started.")] = False
     crc: Annotated[bool, typer.Option("--crc", help="Protects what it sends by E2E-CRC, and asks for it.")] = False
     bad_crc: Annotated[bool, typer.Option("--bad-crc", help="As --crc, but some checksums are wrong.")] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.waiting and self.records:
+            raise ValueError("--waiting: a sensor whose session was not started has no records (--records 0)")
         if self.step_min not in (1, 5):
             raise ValueError("--step: 1 or 5 is needed")
 
@@ -99,6 +102,7 @@ class Cgm(SimulatedDevice):
             began=self._began if rows is None else lambda _now: rows[0].at,
             sensor=self._sensor if rows is None else _replayed(rows, options.replay),
             run_time_min=options.run_time_h * 60 if rows is None else LONGEST_MIN,
+            waits=options.waiting,
             skew_s=options.clock_skew_s,
             file=options.state,
         )

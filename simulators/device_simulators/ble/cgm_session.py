@@ -19,6 +19,7 @@ class CgmSession(DeviceMemory):
     """The memory of one monitor. A file that exists wins over `began` and skew.
 
     `began` is on the device's clock as it was then: setting the clock later moves neither it nor the time offsets.
+    With `waits` the first session has yet to be started.
     `is_dated` says whether a peer has told the time since: only then the session's start can be read. `sensor` is asked
     once for each session, and again after a restart.
     """
@@ -29,6 +30,7 @@ class CgmSession(DeviceMemory):
         began: Callable[[datetime], datetime],
         sensor: Sensor,
         run_time_min: int,
+        waits: bool,
         skew_s: float,
         file: Path | None,
     ) -> None:
@@ -43,15 +45,17 @@ class CgmSession(DeviceMemory):
             else datetime.now(UTC) - (self.clock() - self.began)
         )
         self.number: int = kept.get("number", 1)
-        self.is_running: bool = kept.get("is_running", True)
-        self.is_dated: bool = kept.get("is_dated", True)
+        self.is_running: bool = kept.get("is_running", not waits)
+        self.is_dated: bool = kept.get("is_dated", not waits)
         self.records = [CgmRecord.from_json(record) for record in kept.get("records", [])]
         self._shown: int = kept.get("shown", 0)  # how many values the sensor has given in this session
         self._values: Iterator[Shown] = islice(sensor(self.began, self.number), self._shown, None)
         self._next: Shown | None = None
 
     def offset_min(self) -> int:
-        """Minutes since the session began."""
+        """Minutes since the session began; 0 before the first one."""
+        if not self.is_running and not self.is_dated:
+            return 0
         return min(max(int((datetime.now(UTC) - self._began_utc) / timedelta(minutes=1)), 0), LONGEST_MIN)
 
     def next_shown(self, *, is_due: bool = True) -> Shown | None:

@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from device_gateway.commands.options import announce_ready, console, errors
 from device_gateway.devices.bond_box import public_text
 from device_gateway.devices.claim_client import claim_device, restore_devices
+from device_gateway.errors import NotFound
 from device_gateway.logs import configure_logs
 from device_gateway.settings import load_settings
+from device_gateway.transports.ble.consent import User
 from device_gateway.transports.ble.not_taken import WORDS as NOT_TAKEN
 from device_gateway.transports.edge.pair import pair_meter
 from device_gateway.transports.edge.restore import CarriedDevice, restore_meters
@@ -152,6 +155,36 @@ def pair(
     console.print(f"{found.name or found.address} is {answer['device_id']}.", highlight=False)
     if found.battery_percent is not None and found.battery_percent < LOW_BATTERY_PERCENT:
         errors.print(f"Its battery is at {found.battery_percent} %.")
+
+
+@app.command("start-session")
+def start_session(
+    device: Annotated[str, typer.Argument(help="Id of a glucose sensor that this edge reads.")],
+    data_dir: EdgeDir = HERE,
+) -> None:
+    """Have the session of a new sensor started, the next time that it is heard and if it waits for that."""
+    with opened(data_dir) as state:
+        if state.meter(device) is None:
+            raise NotFound(f"this edge reads no device {device}")
+        state.sessions.want_start(device, datetime.now(UTC))
+    console.print("The edge starts its session as soon as it hears it.", highlight=False)
+
+
+@app.command()
+def consent(
+    device: Annotated[str, typer.Argument(help="Id of a scale that this edge reads and that tells people apart.")],
+    user: Annotated[int, typer.Option(min=0, max=254, help="Number of the user on the scale.")],
+    code: Annotated[int, typer.Option(min=0, max=9999, help="Consent code that the scale shows for this user.")],
+    data_dir: EdgeDir = HERE,
+) -> None:
+    """Say that a user of a scale consents; the edge fetches what this user measures from then on."""
+    with opened(data_dir) as state:
+        meter = state.meter(device)
+        if meter is None:
+            raise NotFound(f"this edge reads no device {device}")
+        state.consents.add(meter.address, User(user, code))
+        state.set_meter(meter)  # anew: it gets another chance at once
+    console.print(f"The edge reads what user {user} measures.", highlight=False)
 
 
 @app.command()

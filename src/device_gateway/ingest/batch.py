@@ -22,7 +22,7 @@ from psycopg import Connection
 
 from device_gateway.database.pool import Row
 from device_gateway.devices.topics import OWN_DIALECT, READINGS, Topic, outcome_topic, parse_topic
-from device_gateway.ingest import aftermath, edge_events, heard, inbox, quarantine
+from device_gateway.ingest import aftermath, device_news, edge_events, heard, inbox, quarantine
 from device_gateway.ingest.arrival import Arrivals
 from device_gateway.ingest.dialects import dialects
 from device_gateway.ingest.edge_events import EdgeEvent, Presence, Told, parse_event, parse_presence
@@ -169,6 +169,7 @@ class BatchWriter:
             activity.count_rows(placer.series, outcomes, self._registry.owners)
             activity.count_others(deliveries, devices)
             activity.save(self._connection)
+            device_news.save(self._connection, [Told(d.topic.sender, d.told) for d in deliveries if d.topic and d.told])
             aftermath.save_seen(self._connection, seen)
             aftermath.save_batteries(self._connection, [(u.sender, u.decoded) for u in understood], devices)
             rejected = sum(len(delivery.placed.others) for delivery in deliveries) - len(kept)

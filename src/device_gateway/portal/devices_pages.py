@@ -13,6 +13,7 @@ from device_gateway.accounts.origin import check_token
 from device_gateway.devices.claim_codes import NAME_LENGTH, BadDeviceName
 from device_gateway.devices.heard import heard_devices
 from device_gateway.devices.holdings import HeldDevice, held_devices, release, rename
+from device_gateway.devices.sensors import ask_for_session, sensor_states
 from device_gateway.devices.users import shared_devices, used_devices
 from device_gateway.errors import NotFound
 from device_gateway.portal.heard_list import base_topics, offers
@@ -42,6 +43,7 @@ async def devices(request: Request, account: Patient) -> Response:
         heard = await heard_devices(connection, space_of(account))
         shared = await shared_devices(connection, space_of(account))
         used = await used_devices(connection, space_of(account))
+        sensors = await sensor_states(connection, space_of(account))
         waiting = sum(one.readings for one in await questions(connection, space_of(account)))
     by_id = {device.id: device for device in held}
     shown = [
@@ -52,6 +54,7 @@ async def devices(request: Request, account: Patient) -> Response:
         "shown": shown,
         "shared": shared,
         "used": used,
+        "sensors": sensors,
         "waiting": waiting,
         "done": request.query_params.get("done"),
         "skew_told_s": SKEW_WORTH_TELLING_S,
@@ -80,6 +83,15 @@ async def rename_form(request: Request, account: Patient, device: UUID) -> Respo
         context = {"device": held, "name": name, "wrong": True, "longest": NAME_LENGTH}
         return pages_of(request).render(request, "device_rename.html", context, 422)
     return RedirectResponse("/devices?done=renamed", 303)
+
+
+@router.post("/{device}/session")
+async def session_form(request: Request, account: Patient, device: UUID) -> Response:
+    """A new session of a glucose sensor. Sent twice, it is asked for twice: the edge starts none while one runs."""
+    check_token(await read_form(request), account)
+    async with pool_of(request).connection() as connection:
+        await ask_for_session(connection, space_of(account), device, account.actor)
+    return RedirectResponse("/devices?done=session", 303)
 
 
 @router.get("/{device}/remove")

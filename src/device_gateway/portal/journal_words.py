@@ -34,6 +34,17 @@ PERMITTED: Mapping[str, str] = {
     EventName.IMPORT_BEGUN: _("The import of a file (%(source)s) began."),
     EventName.QUARANTINE_SEEN: _("An operator looked at a message of your device that could not be understood."),
     EventName.QUARANTINE_REPLAYED: _("An operator had messages that could not be understood taken in again."),
+    EventName.SENSOR_START_ASKED: _("You asked for a new session of “%(device)s”."),
+    EventName.SENSOR_WAITS: _("“%(device)s” waits for its session to be started."),
+    EventName.SENSOR_WARMS_UP: _("“%(device)s” began a session and is warming up."),
+    EventName.SENSOR_MEASURES: _("“%(device)s” measures."),
+    EventName.SENSOR_EXPIRED: _("“%(device)s” has reached the end of its run time: change the sensor."),
+    EventName.SENSOR_ENDED: _("The session of “%(device)s” has ended: change the sensor."),
+    EventName.SENSOR_NOT_STARTED: _("“%(device)s” did not start a session."),
+    EventName.BIND_KEY_WRONG: _(
+        "The bind key of “%(device)s” does not open what it sends: pair it again with its key."
+    ),
+    EventName.CONSENT_WANTED: _("“%(device)s” no longer knows who you are to it: pair it again."),
     App.APP_PAIRED: _("You connected %(app)s."),
     App.APP_UNPAIRED: _("You disconnected %(app)s: its access ended at once."),
     App.PURPOSE_GIVEN: _("You agreed that %(app)s may do this: %(purposes)s."),
@@ -44,6 +55,10 @@ PERMITTED: Mapping[str, str] = {
     App.GRANT_REVOKED: _("The access of an app ended."),
 }
 COUNTED: Mapping[str, tuple[str, str]] = {
+    EventName.READINGS_MISSING: _n(
+        "%(num)s measurement of “%(device)s” is missing: the device has not got it any more.",
+        "%(num)s measurements of “%(device)s” are missing: the device has not got them any more.",
+    ),
     EventName.INBOX_ACCEPTED: _n(
         "You said that %(num)s measurement of “%(device)s” is yours.",
         "You said that %(num)s measurements of “%(device)s” are yours.",

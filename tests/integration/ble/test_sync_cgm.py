@@ -9,6 +9,7 @@ from ble_world import PASSKEY, Kept, Person, process_address, until
 from bleak import BleakScanner
 
 from device_gateway.transports.ble.adapter import complete
+from device_gateway.transports.ble.gaps import Gaps
 from device_gateway.transports.ble.link import connected
 from device_gateway.transports.ble.radio import Radio
 from device_gateway.transports.ble.sync import Patience, SyncReport, sync_records
@@ -26,10 +27,11 @@ class Listener:
     radio: Radio
     kept: Kept = field(default_factory=Kept)
     reports: list[SyncReport] = field(default_factory=list)
+    gaps: Gaps = field(default_factory=Gaps)
 
     async def sync(self, live_s: float = 0.2) -> SyncReport:
         async def synced(report: SyncReport) -> None:
-            self.reports.append(SyncReport(report.announced, report.records, complete=report.complete))
+            self.reports.append(replace(report))
 
         last = self.kept.batches[-1] if self.kept.batches else None
         device = await BleakScanner.find_device_by_address(ADDRESS, 10, backend=self.radio.scanner_backend)
@@ -41,6 +43,7 @@ class Listener:
                 last.position if last else None,
                 self.kept.keep,
                 session=last.session if last else None,
+                gaps=self.gaps,
                 patience=Patience(record_s=10, live_s=live_s),
                 synced=synced,
             )
@@ -102,3 +105,46 @@ async def test_values_arrive_as_they_are_measured(sensor: Cgm, listener: Listene
     live = [seq for seq in listener.kept.seqs if seq > caught_up]
     assert len(live) >= 2
     assert listener.kept.position == max(live)
+
+
+@pytest.mark.parametrize("sensor", [{"interval_s": 200}], indirect=True)  # behind: it has values that it did not notify
+async def test_a_value_that_was_missed_while_listening_is_asked_for_in_the_next_sync(
+    sensor: Cgm, listener: Listener
+) -> None:
+    syncing = asyncio.create_task(listener.sync(live_s=5))
+    await until(lambda: bool(listener.reports))
+    missed = sensor._take(is_due=True)
+    assert missed is not None
+    await sensor.measure()
+    await until(lambda: bool(listener.gaps.open))
+    syncing.cancel()
+    await asyncio.gather(syncing, return_exceptions=True)
+    assert missed.seq not in listener.kept.seqs
+    await listener.sync()
+    assert listener.kept.seqs.count(missed.seq) == 1
+    assert listener.kept.position == max(listener.kept.seqs)
+    assert listener.gaps.open == []
+    assert listener.reports[-1].missing == ()
+
+
+async def test_what_the_sensor_has_not_got_is_counted_and_not_asked_for_again(sensor: Cgm, listener: Listener) -> None:
+    gone = sensor.memory.records[20:25]
+    sensor.memory.forget(gone)
+    await listener.sync()
+    report = listener.reports[0]
+    assert not report.complete
+    assert [(first, last) for first, last in report.missing] == [(gone[0].seq - 4, gone[-1].seq + 4)]
+    assert listener.gaps.values_in(report.missing) == 5
+    await listener.sync()
+    assert listener.reports[1].missing == ()
+
+
+@pytest.mark.parametrize("sensor", [{"bad_crc": True}], indirect=True)
+async def test_records_that_were_damaged_on_their_way_are_asked_for_once_more(sensor: Cgm, listener: Listener) -> None:
+    await listener.sync()
+    refused = {refusal.packets[-1][1][4:6] for batch in listener.kept.batches for refusal in batch.refusals}
+    came = {seq.to_bytes(2, "little") for seq in listener.kept.seqs}
+    assert refused & came  # damaged the first time, and whole the second
+    readings = {reading for batch in listener.kept.batches for reading in map(str, batch.readings)}
+    assert len(readings) == len(set(listener.kept.seqs))  # what came twice is the same reading
+    assert len(readings) + listener.gaps.values_in(listener.reports[0].missing) == 60

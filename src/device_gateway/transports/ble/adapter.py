@@ -1,6 +1,6 @@
 """What the gateway asks of an adapter for Bluetooth devices. Adapters are found by entry point, never imported."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -33,7 +33,14 @@ class RecordDecoder(Protocol):
 
 
 # What an adapter need not say of devices that have nothing of the kind.
-UNSAID: Mapping[str, object] = {"record_access": None, "reads": (), "session_start": None, "live": False, "users": None}
+UNSAID: Mapping[str, object] = {
+    "record_access": None,
+    "reads": (),
+    "session_start": None,
+    "live": False,
+    "users": None,
+    "sessions": None,
+}
 
 
 class UserAnswer(Protocol):
@@ -60,6 +67,36 @@ class UserControl(Protocol):
         """None for what is no answer."""
 
 
+class SensorSessions(Protocol):
+    """How a sensor that measures in sessions says what it is at, and is told to start. Nothing raises.
+
+    `shown` is what it showed of `reads`, by characteristic. States: "waiting" for its first start, "running",
+    "expired" (running beyond its time), "ended".
+    """
+
+    @property
+    def reads(self) -> Sequence[str]: ...
+
+    @property
+    def control_point(self) -> str: ...
+
+    @property
+    def start_time(self) -> str: ...
+
+    def state(self, shown: Mapping[str, bytes], /) -> str | None:
+        """None where it does not say."""
+
+    def has_start(self, shown: Mapping[str, bytes], /) -> bool:
+        """Whether it says when its session began."""
+
+    def start_time_value(self, shown: Mapping[str, bytes], now: datetime, /) -> bytes: ...
+
+    def start_request(self, shown: Mapping[str, bytes], /) -> bytes: ...
+
+    def answer(self, data: bytes, /) -> str | None:
+        """ "success", or why it does not start; None for an answer to something else."""
+
+
 class RecordAdapter(Protocol):
     """A kind of device: what is read, listened to and asked for. UUIDs are in 128-bit form.
 
@@ -69,6 +106,7 @@ class RecordAdapter(Protocol):
     session_start  among `reads`, the start of the sensor session that numbers its records; None where there is none.
                    The value that was read first holds for the whole session, so that no record ever moves.
     live           whether it measures continually: then it is listened to for as long as it stays connected
+    sessions       how its sessions are looked at and started, None where it has none
     users          how to say who is there, None where such devices tell nobody apart
     """
 
@@ -81,6 +119,7 @@ class RecordAdapter(Protocol):
     session_start: ClassVar[str | None]
     live: ClassVar[bool]
     users: ClassVar[UserControl | None]
+    sessions: ClassVar[SensorSessions | None]
 
     def same_session(self, kept: bytes, read: bytes, /) -> bool:
         """Whether both values of `session_start` mean the same session; asked only where there are sessions."""

@@ -5,7 +5,8 @@
     newest?     the last record kept: nothing to do; a lower number: the device began to number anew, so all of them
     count       how many records there are from the last one kept on (all of them the first time)
     report      that last record first, to see that it is still the same, then each notification to the decoder
-    again       once more what is missing, when fewer records came than were counted
+    again       once more what is missing, when fewer records came than were counted; of a sensor session, each
+                stretch without a value, also one that was missed while listening
 
 A device without a Record Access Control Point sends by itself what is new; it is listened to until it falls silent or
 drops the link. One that measures continually is listened to after its records, for as long as it stays.
@@ -23,6 +24,7 @@ import structlog
 
 from device_gateway.transports.ble.adapter import RecordAdapter
 from device_gateway.transports.ble.errors import AccessRefused, BluetoothError, LinkLost, NoAnswer, RecordAccessRefused
+from device_gateway.transports.ble.gaps import Gaps
 from device_gateway.transports.ble.link import Link
 from device_gateway.transports.ble.record_access import (
     HIGHEST_SEQ,
@@ -102,13 +104,17 @@ async def sync_records(
     mark: bytes | None = None,
     session: bytes | None = None,
     patience: Patience | None = None,
+    gaps: Gaps | None = None,
     synced: Callable[[SyncReport], Awaitable[None]] | None = None,
+    listens: bool = True,
     notification_timeout_s: float = NOTIFICATION_TIMEOUT_S,
 ) -> SyncReport:
     """Everything new given to `keep`: after `last_seq`, `mark` and `session` of the last batch kept (None: all).
 
-    A device that measures continually is listened to until it leaves; `synced` is told before, when it has been caught
-    up with. Raises BluetoothError when the device or the link fails, and what `keep` raises: what came before is kept.
+    A device that measures continually is listened to until it leaves, unless `listens` is false: it measures no more.
+    `synced` is told before, when it has been caught up with. `gaps`: what is missing of the session; it is asked for
+    once more here, and kept up with. Raises BluetoothError when the device or the link fails, and what `keep` raises:
+    what came before is kept.
     """
     patience = patience or Patience(record_s=notification_timeout_s)
     reads = await _reads(link, adapter)
@@ -117,6 +123,8 @@ async def sync_records(
             reads[adapter.session_start] = session
         else:
             last_seq, mark, session = None, None, read
+            if gaps is not None:
+                gaps.reset()
     for uuid in adapter.notifies:
         if link.has(uuid):
             await link.subscribe(uuid)
@@ -127,11 +135,20 @@ async def sync_records(
     if adapter.session_start is not None:
         mark = None  # several records to a packet: the session says whether the numbering is the same
     plan = await _plan(access, adapter, last_seq, mark)
-    report, position = await _fetch(access, adapter, reads, plan, keep, session=session)
+    report, position = await _fetch(access, adapter, reads, plan, keep, session=session, gaps=gaps)
+    if gaps is not None and gaps.open:
+        again = Transfer(adapter, reads, position, keep, session=session, steady=False, gaps=gaps)
+        await _fill(access, again, gaps, position)
+        report.include(SyncReport(records=again.records, readings=again.readings, rejected=again.rejected))
+        report.missing = tuple(gaps.give_up())
+        report.complete = report.complete and not report.missing
     if adapter.live:
         if synced is not None:
             await synced(report)
-        live = await _listen(link, Transfer(adapter, reads, position, keep, session=session), adapter, patience)
+        if not listens:
+            return report
+        listening = Transfer(adapter, reads, position, keep, session=session, gaps=gaps)
+        live = await _listen(link, listening, adapter, patience)
         report.include(live)
     return report
 
@@ -239,11 +256,14 @@ async def _fetch(
     keep: Keep,
     *,
     session: bytes | None,
+    gaps: Gaps | None,
 ) -> tuple[SyncReport, int | None]:
     """Carries the plan out; the report, and the position after it."""
     if plan.announced == 0:
         return SyncReport(announced=0), plan.start
-    transfer = Transfer(adapter, reads, plan.start, keep, known=plan.known, session=session, steady=not adapter.live)
+    transfer = Transfer(
+        adapter, reads, plan.start, keep, known=plan.known, session=session, steady=not adapter.live, gaps=gaps
+    )
     report = SyncReport(announced=plan.announced)
     try:
         await access.report(plan.selection, transfer.packet, plan.announced)
@@ -255,7 +275,7 @@ async def _fetch(
         await access.abort()
         newest = await _newest(access, adapter)
         anew = await _everything(access, newest.seq if newest else None)
-        return await _fetch(access, adapter, reads, anew, keep, session=session)
+        return await _fetch(access, adapter, reads, anew, keep, session=session, gaps=gaps)
     except BluetoothError:
         await transfer.break_off()
         raise
@@ -267,6 +287,22 @@ async def _fetch(
         report.missing = holes
         _log.warning("ble.records_missing", announced=plan.announced, came=transfer.records, stretches=len(holes))
     return report, transfer.position(plan.newest)
+
+
+async def _fill(access: RecordAccess, transfer: Transfer, gaps: Gaps, position: int | None) -> None:
+    """Asks once for what is open; a sensor that cannot choose is left alone."""
+    asked = list(gaps.open)
+    if len(asked) > HOLES_ASKED:
+        asked = [(asked[0][0], asked[-1][1])]
+    _log.info("ble.records_asked_again", stretches=len(asked))
+    try:
+        for first, last in asked:
+            await access.report(Selection.between(first, last), transfer.packet, None)
+    except RecordAccessRefused as refused:
+        if refused.code not in UNSUPPORTED:
+            raise
+    finally:
+        await transfer.finish(position)
 
 
 def _again(transfer: Transfer, plan: _Plan, *, numbered_by_one: bool) -> list[Selection]:

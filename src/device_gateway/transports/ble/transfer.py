@@ -6,6 +6,7 @@ from datetime import datetime
 
 from device_gateway.readings.model import Reading, Rejected
 from device_gateway.transports.ble.adapter import Packet, RecordAdapter
+from device_gateway.transports.ble.gaps import Gaps
 from device_gateway.transports.ble.progress import Progress
 
 BATCH_RECORDS = 50  # results: kept together in one transaction; what a power cut makes us ask for again at most
@@ -56,6 +57,7 @@ class Transfer:
 
     start   the position before it
     known   the record that must come first
+    gaps    what is missing of the session, kept up with
     steady  whether nothing comes between the records that were asked for; otherwise only the end moves the position
     """
 
@@ -69,6 +71,7 @@ class Transfer:
         known: Known | None = None,
         session: bytes | None = None,
         steady: bool = True,
+        gaps: Gaps | None = None,
     ) -> None:
         self._decoder = adapter.decoder()
         self._progress = Progress(start, steady=steady)
@@ -77,6 +80,7 @@ class Transfer:
         self._first = True
         self._at_known = False
         self._session = session
+        self._gaps = gaps
         self._marks: dict[int, bytes] = {} if known is None else {known.seq: known.packet}
         self._readings: list[Reading] = []
         self._refusals: list[Refusal] = []
@@ -149,6 +153,8 @@ class Transfer:
                 self.readings += 1
                 if self._session is not None:  # several records to a packet, of which `record_of` names the first
                     self._progress.note(result.seq)
+                    if self._gaps is not None:
+                        self._gaps.note(result.seq)
 
     async def _give(self, position: int | None) -> None:
         if not self._readings and not self._refusals:

@@ -97,7 +97,11 @@ class Attendant:
             self._broadcasts.take(heard, meter)
 
     def look_again(self, device_id: str | None = None) -> None:
-        """Visits the meter (all of them where None) as soon as it is heard, whatever came before."""
+        """Visits the meter (all of them where None) as soon as it is heard, whatever came before; one that is only
+        listened to is let go for that."""
+        for visit, live in self._visits.items():
+            if live.caught_up and device_id in (None, live.device_id):
+                visit.cancel()
         for key in [key for key in self._attention if device_id in (None, key[0]) and not self._attention[key].busy]:
             del self._attention[key]
         self._looked_up = float("-inf")
@@ -123,7 +127,7 @@ class Attendant:
         attention = self._attention.setdefault((meter.device_id, meter.revision), Attention())
         if attention.heard(now):
             attention.busy = True
-            live = Live()
+            live = Live(meter.device_id)
             visit = asyncio.create_task(self._visit(radio, heard, meter.device_id, attention, live))
             self._visits[visit] = live
             visit.add_done_callback(self._visits.pop)

@@ -9,6 +9,7 @@
 {"command": "adopt", "pairing": id, "device": id, "address": "C0:…", "adapter": "ble-glucose", "bond_key"?: base64}
 {"command": "forget", "device": id}                           read it no more, remove the bond
 {"command": "sync", "device"?: id}                            read it (or all) as soon as it is heard
+{"command": "start_session", "device": id}                    of a sensor that waits for it, the next time it is heard
 {"command": "allow", "device": id, "set_clock": false, "delete_sent": false}
 
 Each may have `at`, when it was given. The broker keeps commands for an edge that is away: those of a pairing that
@@ -74,6 +75,11 @@ class Sync(msgspec.Struct, tag_field="command", tag="sync"):
     device: str | None = None
 
 
+class StartSession(msgspec.Struct, tag_field="command", tag="start_session"):
+    device: str
+    at: datetime | None = None
+
+
 class Allow(msgspec.Struct, tag_field="command", tag="allow"):
     device: str
     set_clock: bool
@@ -82,7 +88,7 @@ class Allow(msgspec.Struct, tag_field="command", tag="allow"):
 
 PAIRING_COMMANDS = Scan | Pair | Passkey | Key | NamedUser | Confirm
 PAIRING_PATIENCE: Final = timedelta(minutes=2)
-Command = Scan | Pair | Passkey | Key | NamedUser | Confirm | Adopt | Forget | Sync | Allow
+Command = Scan | Pair | Passkey | Key | NamedUser | Confirm | Adopt | Forget | Sync | Allow | StartSession
 _COMMAND = msgspec.json.Decoder(Command)
 
 

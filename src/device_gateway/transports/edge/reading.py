@@ -12,10 +12,12 @@ from device_gateway.transports.ble.adapter import RecordAdapter, record_adapter
 from device_gateway.transports.ble.consent import User
 from device_gateway.transports.ble.device_facts import read_battery_percent, read_clock, set_clock
 from device_gateway.transports.ble.errors import BluetoothError
-from device_gateway.transports.ble.link import Link, connected
+from device_gateway.transports.ble.gaps import Gaps
+from device_gateway.transports.ble.link import AttributeRefused, Link, connected
 from device_gateway.transports.ble.radio import Radio
 from device_gateway.transports.ble.record_access import RecordAccess, Selection
 from device_gateway.transports.ble.scan import Heard
+from device_gateway.transports.ble.sensor_session import STARTABLE, SessionRefused, read_session, start_session
 from device_gateway.transports.ble.sync import Patience, SyncReport, sync_records
 from device_gateway.transports.ble.transfer import Batch
 from device_gateway.transports.edge.bond_keeping import keep_bond
@@ -51,22 +53,29 @@ class Reader:
             battery_percent = await read_battery_percent(link)
             clock = await read_clock(link)
 
-            facts = _Facts(meter, clock, battery_percent)
+            gaps = self._state.sessions.gaps(meter.device_id, meter.last_seq) if adapter.sessions is not None else None
+            facts = _Facts(meter, clock, battery_percent, gaps)
+            session = await self._session(link, adapter, meter)
 
             async def synced(report: SyncReport) -> None:
+                self._tell_session(meter.device_id, session, gaps)
                 await self._after(link, adapter, meter, report, clock)
-                self._tell_contact(meter.device_id, heard, report, clock, battery_percent)
-                live.caught_up = adapter.live
+                self._tell_contact(heard, report, facts)
+                live.caught_up = adapter.live and session != "ended"
 
             report = SyncReport()
+            if session == "waiting":
+                await synced(report)
+                return report
             patience = Patience(first_s=EACH_USER_S) if len(self._state.consents.of(meter.address)) > 1 else Patience()
             async for user in each_user(link, adapter, self._state.consents, meter.address):
                 done = await sync_records(
                     link, adapter, meter.last_seq, partial(self._keep, facts, user),
-                    mark=meter.mark, session=meter.session, patience=patience, synced=synced,
+                    mark=meter.mark, session=meter.session, gaps=gaps, patience=patience, synced=synced,
+                    listens=session != "ended",
                 )  # fmt: skip
                 report.include(done)
-            if not live.caught_up:
+            if adapter.record_access is None or not adapter.live:
                 await synced(report)
         if report.records or report.readings:
             _log.info(
@@ -87,6 +96,8 @@ class Reader:
             ):
                 self._state.spool.put(message)
             self._state.advance(meter.device_id, batch.position, batch.mark, batch.session)
+            if facts.gaps is not None:
+                self._state.sessions.note_gaps(meter.device_id, facts.gaps)
             self._first_reading(meter.device_id, batch)
         self._publisher.wake()
 
@@ -96,6 +107,41 @@ class Reader:
         if meter is not None and meter.pairing is not None and batch.readings:
             self._state.spool.put(event_message("first_reading", _now(), device=device_id, pairing=meter.pairing))
             self._state.note_first_reading(device_id)
+
+    async def _session(self, link: Link, adapter: RecordAdapter, meter: Meter) -> str | None:
+        """What the session of a sensor is at, once it was started where its wearer asked for that; None without one."""
+        sessions, kept, now = adapter.sessions, self._state.sessions, _now()
+        if sessions is None:
+            return None
+        shown = await read_session(link, sessions)
+        state = sessions.state(shown)
+        if not kept.start_wanted(meter.device_id, now):
+            return state
+        kept.start_done(meter.device_id)
+        if state not in STARTABLE:
+            _log.info("edge.session_not_started", device=meter.device_id, state=state)
+            return state
+        try:
+            await start_session(link, sessions, shown, now)
+        except (SessionRefused, AttributeRefused) as refused:
+            _log.warning("edge.session_refused", device=meter.device_id, why=refused.message)
+            self._publisher.tell(event_message("session", now, device=meter.device_id, state="refused"))
+            return state
+        _log.info("edge.session_started", device=meter.device_id)
+        return sessions.state(await read_session(link, sessions))
+
+    def _tell_session(self, device_id: str, state: str | None, gaps: Gaps | None) -> None:
+        """Each change once. A sensor that runs and has no value of this session yet is warming up."""
+        if gaps is not None:
+            self._state.sessions.note_gaps(device_id, gaps)
+            if state == "running" and gaps.last is None:
+                state = "warming-up"
+        if state is None or state == self._state.sessions.told(device_id):
+            return
+        with self._state.transaction():
+            self._state.spool.put(event_message("session", _now(), device=device_id, state=state))
+            self._state.sessions.note_told(device_id, state)
+        self._publisher.wake()
 
     async def _after(
         self, link: Link, adapter: RecordAdapter, meter: Meter, report: SyncReport, clock: ClockMeasurement | None
@@ -125,14 +171,14 @@ class Reader:
 
     def _tell_contact(
         self,
-        device_id: str,
         heard: Heard,
         report: SyncReport,
-        clock: ClockMeasurement | None,
-        battery_percent: int | None,
+        facts: "_Facts",
     ) -> None:
         """Battery, signal and the hour, with each transfer and once an hour without one."""
         now, at = time.monotonic(), _now()
+        device_id, clock, battery_percent = facts.meter.device_id, facts.clock, facts.battery_percent
+        gaps = facts.gaps
         news = bool(report.readings or report.rejected) or not report.complete
         with self._state.transaction():
             self._state.note_contact(device_id, battery_percent, at.isoformat(timespec="seconds"))
@@ -141,7 +187,7 @@ class Reader:
             self._state.spool.put(
                 event_message(
                     "contact", at, device=device_id, battery_percent=battery_percent, rssi_dbm=heard.rssi_dbm,
-                    missing=sum(last - first + 1 for first, last in report.missing) or None,
+                    missing=(gaps or Gaps(1)).values_in(report.missing) or None,
                 )
             )  # fmt: skip
             if not report.readings and clock is not None:
@@ -157,12 +203,14 @@ class _Facts:
     meter: Meter
     clock: ClockMeasurement | None
     battery_percent: int | None
+    gaps: Gaps | None
 
 
 class Live:
     """Whether a meter has been caught up with, and is only listened to from then on."""
 
-    def __init__(self) -> None:
+    def __init__(self, device_id: str) -> None:
+        self.device_id = device_id
         self.caught_up = False
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from device_gateway.errors import GatewayError
+from device_gateway.errors import GatewayError, NotFound
 from device_gateway.transports.ble.radio import BLUEZ_DIRECTORY, Radio, open_radio
 from device_gateway.transports.edge.attending import Attendant
 from device_gateway.transports.edge.commands import (
@@ -25,6 +25,7 @@ from device_gateway.transports.edge.commands import (
     Pair,
     Passkey,
     Scan,
+    StartSession,
     Sync,
     out_of_date,
     parse_command,
@@ -145,6 +146,12 @@ class _Orders:
                 self._forgetting.add(task)
                 task.add_done_callback(self._forgetting.discard)
             case Sync():
+                self._attendant.look_again(command.device)
+            case StartSession():
+                if self._state.meter(command.device) is None:
+                    raise NotFound(f"this edge reads no device {command.device}")
+                asked_at = command.at if command.at is not None and command.at.tzinfo else datetime.now(UTC)
+                self._state.sessions.want_start(command.device, asked_at)
                 self._attendant.look_again(command.device)
             case Allow():
                 self._state.allow(command.device, sets_clock=command.set_clock, deletes_sent=command.delete_sent)

@@ -19,6 +19,8 @@ from device_gateway.transports.edge.broadcasts import SCHEMA as BROADCASTS
 from device_gateway.transports.edge.broadcasts import Broadcasts
 from device_gateway.transports.edge.consents import SCHEMA as CONSENTS
 from device_gateway.transports.edge.consents import Consents
+from device_gateway.transports.edge.sensor_sessions import SCHEMA as SENSOR_SESSIONS
+from device_gateway.transports.edge.sensor_sessions import SensorSessionsKept
 from device_gateway.transports.mqtt.broker_url import parse_broker_url
 
 FILE = "edge.sqlite3"
@@ -133,6 +135,7 @@ class EdgeState:
         self.spool = spool.Spool(self._connection, spool_limit_octets)
         self.broadcasts = Broadcasts(self._connection)
         self.consents = Consents(self._connection)
+        self.sessions = SensorSessionsKept(self._connection)
 
     def close(self) -> None:
         self._connection.close()
@@ -144,7 +147,7 @@ class EdgeState:
             if outbox and "device" not in outbox:
                 self._connection.execute("ALTER TABLE outbox RENAME TO outbox_before")
                 self._connection.execute("DROP INDEX outbox_octets")
-            for statement in (SCHEMA + spool.SCHEMA + BROADCASTS + CONSENTS).split(";"):
+            for statement in (SCHEMA + spool.SCHEMA + BROADCASTS + CONSENTS + SENSOR_SESSIONS).split(";"):
                 self._connection.execute(statement)
             if outbox and "device" not in outbox:
                 self._connection.execute(OLD_OUTBOX)
@@ -282,6 +285,7 @@ class EdgeState:
 
     def drop_meter(self, device_id: str) -> None:
         """Raises NotFound. What was read from it stays in the spool."""
+        self._connection.execute("DELETE FROM sensor_session WHERE device_id = ?", (device_id,))
         for secrets in ("broadcast", "consent"):
             self._connection.execute(
                 f"DELETE FROM {secrets} WHERE address IN (SELECT address FROM meter WHERE device_id = ?)", (device_id,)
