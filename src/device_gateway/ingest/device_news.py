@@ -30,7 +30,7 @@ HOLDER = """SELECT d.id, d.model, h.space_id FROM gateway.device d
 
 
 def save(connection: Connection[Row], told: Iterable[Told]) -> None:
-    """Within the transaction of the batch. What is said of a device that the sender does not carry is told to nobody."""
+    """Within the transaction of the batch. What is said of a device that the sender does not carry is not told."""
     found = []
     for sender, what in told:
         if isinstance(what, EdgeEvent) and (news := _news(what)) is not None:
