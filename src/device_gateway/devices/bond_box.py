@@ -6,6 +6,7 @@ that edge. A box opens only together with the id of the device that it was made 
 """
 
 import os
+import secrets
 from base64 import b64decode, b64encode
 from binascii import Error as NoBase64
 from contextlib import suppress
@@ -95,7 +96,7 @@ def gateway_key(settings: Settings) -> X25519PrivateKey | None:
 def _make(path: Path) -> None:
     """Whole or not at all, and by one of several processes that start together."""
     pem = X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     try:
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(pem)

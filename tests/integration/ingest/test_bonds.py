@@ -1,4 +1,4 @@
-"""Bonds that edges tell: kept as they were sealed, of devices that they carry, and no longer than somebody holds those."""
+"""Bonds that edges tell: kept as they were sealed, of what they carry, and no longer than somebody holds that."""
 
 import json
 from base64 import b64encode
