@@ -3,6 +3,7 @@
 import itertools
 import threading
 import time
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -11,10 +12,10 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from device_simulators.mqtt.hub_messages import OPENINGS, WEIGHINGS, Heard, Sent
 from device_simulators.mqtt.own_message import OwnMessage, outcomes, own_history, own_message
 from device_simulators.mqtt.session import Refused, Session, Unreachable
 from device_simulators.mqtt.weighing import past_weighings, weighings
-from device_simulators.mqtt.xiaomi_message import xiaomi_message, xiaomi_topic
 
 TRIES = 30  # five minutes with the default pause: longer than a restart of anything
 PUBACK_S = 60.0
@@ -26,6 +27,10 @@ UNAVAILABLE, NO_PERMISSION, UNANSWERED = 69, 77, 75  # exit codes of sysexits.h
 class Dialect(StrEnum):
     OWN = "own"
     THEENGS = "theengs"
+    ESPHOME = "esphome"
+    BLE_SCALE_SYNC = "ble-scale-sync"
+    ZIGBEE2MQTT = "zigbee2mqtt"
+    TASMOTA = "tasmota"
 
 
 class Outcomes:
@@ -58,17 +63,21 @@ def mqtt_scale(
     username: Annotated[str, typer.Option(help="MQTT user name: the id of the device or hub.")],
     password: Annotated[str, typer.Option(envvar="DEVICE_SIMULATOR_MQTT_PASSWORD", help="MQTT password.")],
     topic: Annotated[str, typer.Option(help="Readings topic of the device, or base topic of the hub.")],
-    dialect: Annotated[Dialect, typer.Option(help="Our own, or OpenMQTTGateway hearing a Xiaomi scale.")] = Dialect.OWN,
+    dialect: Annotated[
+        Dialect, typer.Option(help="Our own, or that of the hub that speaks for the scale.")
+    ] = Dialect.OWN,
     interval: Annotated[float, typer.Option(min=0, help="Seconds between weighings.")] = 60.0,
     count: Annotated[int, typer.Option(min=0, help="Weighings before the end; 0: no end.")] = 0,
     retry: Annotated[float, typer.Option(min=0.1, help="own: seconds to the next try of what is not answered.")] = 10.0,
     history: Annotated[int, typer.Option(min=0, max=1000, help="own: past days with a weighing each, sent first.")] = 0,
     seed: Annotated[int, typer.Option(help="Same seed, same weighings.")] = 1,
     kg: Annotated[float, typer.Option(min=2, max=300, help="Usual weight.")] = 72.4,
-    address: Annotated[str, typer.Option(help="theengs: Bluetooth address of the scale.")] = "5C:CA:D3:00:00:01",
-    repeats: Annotated[int, typer.Option(min=1, help="theengs: how often each advertisement is heard.")] = 3,
+    address: Annotated[
+        str, typer.Option(help="Hubs: Bluetooth address of the scale, or of the node.")
+    ] = "5C:CA:D3:00:00:01",
+    repeats: Annotated[int, typer.Option(min=1, help="theengs, tasmota: how often each weighing is heard.")] = 3,
     advertisement: Annotated[bool, typer.Option(help="theengs: send the raw advertisement, with the clock.")] = True,
-    zone: Annotated[str, typer.Option(help="theengs: time zone of the scale's clock.")] = "Europe/Paris",
+    zone: Annotated[str, typer.Option(help="theengs, tasmota: time zone of the clock.")] = "Europe/Paris",
     ca: Annotated[Path | None, typer.Option(help="mqtts: PEM file of the authority of the broker.")] = None,
 ) -> None:
     """A smart scale that publishes weighings over MQTT.
@@ -98,11 +107,12 @@ def mqtt_scale(
                 refused += any(outcome not in SETTLED for outcome in answer)
                 typer.echo(f"weighing {number}: {', '.join(answer)}")
             else:
-                at = datetime.now(clock).replace(tzinfo=None)
-                for repeat in range(repeats):
-                    heard = xiaomi_message(weighing, at, address, advertisement=advertisement, rssi=-60 - repeat)
-                    _until_acknowledged(session, xiaomi_topic(topic, address), heard)
-                typer.echo(f"weighing {number}: sent {repeats} times")
+                at = datetime.now(clock)
+                heard = Heard(topic, address, at, at.replace(tzinfo=None), repeats, advertisement)
+                if number == 1 and dialect in OPENINGS:
+                    _send(session, OPENINGS[dialect](heard))
+                sent = _send(session, WEIGHINGS[dialect](weighing, heard))
+                typer.echo(f"weighing {number}: sent {sent} times")
     except Unreachable as error:
         raise _failure(str(error), UNAVAILABLE) from error
     except Refused as error:
@@ -130,6 +140,15 @@ def _until_answered(
         if answer is not None:
             return answer
     raise TimeoutError(f"no outcome after {TRIES} tries")
+
+
+def _send(session: Session, messages: Iterable[Sent]) -> int:
+    """Publish one after the other; returns how many."""
+    sent = 0
+    for topic, payload in messages:
+        _until_acknowledged(session, topic, payload)
+        sent += 1
+    return sent
 
 
 def _until_acknowledged(session: Session, topic: str, payload: bytes) -> None:

@@ -113,3 +113,17 @@ def test_as_a_xiaomi_scale_every_repetition_is_the_same_reading(
         readings.add((reading.device, reading.at, reading.value, reading.unit))
     assert len(readings) == 1
     assert readings.pop()[2] == "81.25"
+
+
+def test_a_hub_may_publish_on_its_base_topic_itself(
+    broker: EmbeddedBroker, ingest: Any, responder: Any, pair: Make
+) -> None:
+    hub = pair("hub")
+    base = hub_topic(hub.id, "ble-scale-sync")
+    more = ("--dialect", "ble-scale-sync", "--count", "1", "--kg", "81.25")
+    with scale(broker, hub.id, hub.password, base, *more) as process:
+        assert process.wait(20) == 0
+    assert ingest.until(lambda: len(ingest.messages) == 1)
+    [(topic, payload)] = ingest.messages
+    assert topic == base
+    assert json.loads(payload)["weight"] == 81.25
