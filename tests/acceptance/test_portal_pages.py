@@ -41,6 +41,7 @@ WITHOUT_JAVASCRIPT = {"locale": "fr-FR", "java_script_enabled": False, **DESKTOP
 class Portal:
     base: str
     hub: UUID
+    scale: UUID  # of the same patient; it tells its users apart
     app: UUID
     waiting: Space  # of noor, who has a scale and no reading yet
 
@@ -74,6 +75,7 @@ async def _seed(product: Product, owner_url: str, base: str) -> Portal:
         product.account("reviewer", "rene", display_name="René", language="fr")
         product.account("vendor", "vera", display_name="Véra", language="fr")
         product.patient(username="nina", display_name="Nina", language="fr")
+        product.account("operator", "olga", display_name="Olga", language="fr")
         noor = product.patient(username="noor", display_name="Noor", language="fr")
         noor.space.device("dg-scale")
         hubs = []
@@ -81,7 +83,23 @@ async def _seed(product: Product, owner_url: str, base: str) -> Portal:
             patient = product.patient(username=f"camille.{language}", language=language)
             hubs.append(lived_in(patient.space, owner_url, address=f"C0:FF:EE:12:34:5{len(hubs)}"))
             await product.connect_app(await product.signed_in(patient.username), app, "weight", "glucose")
-        return Portal(base, hubs[0], app, noor.space)
+        scales = "SELECT device_id FROM gateway.device_holding WHERE name LIKE 'Balance%%' AND space_id IN"
+        hub = "(SELECT space_id FROM gateway.device_holding WHERE device_id = %s)"
+        product.owner(
+            "INSERT INTO gateway.heard_device (hub_id, name, dialect, metrics)"
+            " VALUES (%s, 'AA:BB:CC:DD:EE:01', 'theengs', '{body-weight}')",
+            hubs[0],
+        )
+        product.owner(
+            "WITH kind AS (INSERT INTO gateway.quarantine_group (sender, dialect, reason, seen, expires_at)"
+            " VALUES (%s, 'own', 'the payload is not JSON in UTF-8', 70, now() + interval '1 day') RETURNING id)"
+            " INSERT INTO gateway.quarantine (topic, sender, dialect, payload, digest, pointer, reason, expires_at, group_id)"
+            " SELECT 'dg/v1/x', %s, 'own', convert_to(repeat('{é', 3000), 'UTF8'), 'x', '', 'the payload is not JSON',"
+            " now() + interval '1 day', id FROM kind",
+            str(hubs[0]), str(hubs[0]),
+        )  # fmt: skip
+        [scale] = product.owner(f"{scales} {hub}", hubs[0])
+        return Portal(base, hubs[0], scale.device_id, app, noor.space)
 
 
 def _in_a_thread(work: Coroutine[Any, Any, Portal]) -> Portal:
@@ -115,8 +133,8 @@ def opened(portal: Portal, chromium: Browser) -> Iterator[Callable[..., Page]]:
 def pages_of_a_patient(portal: Portal) -> list[str]:
     return [
         "/", "/?glucose=30&weight=365", "/devices", f"/devices/{portal.hub}/rename", f"/devices/{portal.hub}/remove",
-        "/devices/new", "/apps", f"/apps/{portal.app}/disconnect", "/journal", "/journal?kind=app&from=soon",
-        "/journal/check", "/settings", "/catalogue", f"/catalogue/apps/{portal.app}", "/nothing-here",
+        "/devices/new", "/devices/inbox", "/devices/join", f"/devices/{portal.scale}/people", "/apps",
+        f"/apps/{portal.app}/disconnect", "/journal", "/journal?kind=app&from=soon", "/journal/check", "/settings", "/catalogue", f"/catalogue/apps/{portal.app}", "/nothing-here",
     ]  # fmt: skip
 
 
@@ -136,7 +154,7 @@ def test_axe_finds_nothing_on_any_page_of_a_patient(portal: Portal, opened: Call
     page.on("pageerror", lambda error: said.append(str(error)))
     wrong = {}
     for path in pages_of_a_patient(portal):
-        if look == "english" and str(portal.hub) in path:
+        if look == "english" and (str(portal.hub) in path or str(portal.scale) in path):
             continue  # the device of the other patient
         page.goto(path)
         for summary in page.locator("summary").all():
@@ -154,6 +172,7 @@ def test_axe_finds_nothing_on_the_pages_of_others(portal: Portal, opened: Callab
         ("nina", ["/", "/devices", "/apps", "/journal"]),
         ("vera", ["/catalogue", "/catalogue/apply", "/settings"]),
         ("rene", ["/catalogue", "/catalogue/review"]),
+        ("olga", ["/operator/quarantine", "/operator/quarantine/1", "/operator/quarantine/payload/1"]),
     ):
         page = opened(username, **LOOKS["phone"])
         for path in paths:
@@ -161,6 +180,17 @@ def test_axe_finds_nothing_on_the_pages_of_others(portal: Portal, opened: Callab
             if found := faults(page):
                 wrong[f"{username} {path}"] = found
     assert wrong == {}
+
+
+def test_a_patient_registers_a_hub_and_copies_its_settings(opened: Callable[..., Page]) -> None:
+    page = opened("nina", **LOOKS["phone"])
+    page.goto("/devices/new")
+    page.select_option("#model", "esphome-hub")
+    page.fill("#name", "Salle de bain")
+    page.locator("main form button").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Réglages pour Salle de bain")
+    expect(page.locator("dd", has_text="/x/esphome/ha")).to_be_visible()
+    assert faults(page) == []
 
 
 def test_a_patient_signs_in_reads_and_switches_the_language(opened: Callable[..., Page]) -> None:

@@ -7,7 +7,18 @@ from portal_world import Patient, Product, field, lived_in, text_of
 
 from device_gateway.devices.claim_codes import make_claim_code
 
-PATIENT_PAGES = ["/", "/devices", "/devices/new", "/apps", "/journal", "/journal/check", "/settings", "/latest"]
+PATIENT_PAGES = [
+    "/",
+    "/devices",
+    "/devices/new",
+    "/devices/inbox",
+    "/devices/join",
+    "/apps",
+    "/journal",
+    "/journal/check",
+    "/settings",
+    "/latest",
+]
 
 
 async def home(product: Product, **changes: Any) -> tuple[Patient, Any]:
@@ -114,7 +125,7 @@ async def test_devices_tell_how_they_are(product: Product) -> None:
     text = text_of((await browser.get("/devices")).text)
     for expected in (
         "Mon lecteur", "Bluetooth glucose meter · through Salon", "Heard 7 minutes ago", "Battery 12 %",
-        "Its clock is 6 minutes fast", "2 measurements wait for the question", "4 stored", "120 already known",
+        "Its clock is 6 minutes fast", "2 measurements wait for an answer", "4 stored", "120 already known",
         "1 rejected", "Carries Mon lecteur", "C0:FF:EE:12:34:56", "Battery 81 %",
     ):  # fmt: skip
         assert expected in text
