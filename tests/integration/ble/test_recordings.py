@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from ble_world import Program, process_address, until
+from ble_world import PASSKEY, Program, process_address, until
 from bleak import BleakScanner
+from edge_world import Gateway
 
 from device_gateway.readings.model import Reading
 from device_gateway.transports.ble.adapter import record_adapter
@@ -21,6 +22,7 @@ from device_gateway.transports.ble.link import AttributeRefused, Link, connected
 from device_gateway.transports.ble.radio import Radio
 from device_gateway.transports.ble.sync import Patience, sync_records
 from device_gateway.transports.ble.transfer import Batch
+from device_gateway.transports.edge import state as edge_state
 from device_gateway.transports.recording.capture import record_all, record_sync
 from device_gateway.transports.recording.decoding import readings_in
 from device_gateway.transports.recording.session_file import Notified, Read, Recorder, Written, read_session
@@ -160,6 +162,22 @@ async def test_listening_reads_what_can_be_read_and_hears_what_comes(radio: Radi
     assert without_receipt(readings(file)) == without_receipt(first)
     assert came == len(first)
     assert {"2A29", "2A19"} <= {event.uuid for event in heard.of(Read)}
+
+
+@pytest.mark.usefixtures("edge_id")
+async def test_an_edge_reads_a_played_recording_to_the_gateway(
+    air: str, play: Play, start_edge: Callable[[], Program], gateway: Gateway, tmp_path: Path
+) -> None:
+    address, player = await play(SESSIONS / "ble-glucose.jsonl", passkey=PASSKEY)
+    edge_state.add_meter(tmp_path, device_id="meter-1", address=address, passkey=PASSKEY)
+    edge = start_edge()
+    await until(lambda: len(gateway.readings) == 12)
+    assert gateway.seqs == [*range(1, 13)]
+    said = player.said
+    await until(lambda: player.said > said)  # the next round asks whether there is anything new
+    assert edge.stop() == 0
+    assert player.mismatches == 0
+    assert set(gateway.readings.values()) == {1}
 
 
 def test_commands_record_and_play(air: str, tmp_path: Path) -> None:
