@@ -5,7 +5,6 @@ The radio and the meters are processes of their own; the edge's part runs here, 
 
 import asyncio
 import json
-import multiprocessing
 import statistics
 import subprocess
 import sys
@@ -13,9 +12,9 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing.synchronize import Event
 from pathlib import Path
 
+from benchmarks.ble_devices import PASSKEY, Numbers, Running, Wanted, address, devices
 from benchmarks.figure import Figure
 from device_gateway.transports.ble.link import Link, connected
 from device_gateway.transports.ble.pairing_agent import PairingAgent
@@ -29,21 +28,22 @@ from device_gateway.transports.edge.messages import messages_of
 from device_gateway.transports.edge.publisher import Publisher
 from device_gateway.transports.edge.state import EdgeState, add_meter, configure, opened
 from device_gateway_ble.glucose import GlucoseMeter as GlucoseAdapter
-from device_simulators.ble.glucose_meter import GlucoseMeter, MeterOptions
-from device_simulators.ble.running import join_air
 
-PASSKEY = 271_828
 RECORDS = 500
 ROUNDS = 7  # each of both kinds, in turn; the median counts
 MOST_RATIO = 1.3
-DEVICES, RECORDS_EACH = 20, 100
+METERS, SENSORS = 10, 10
+RECORDS_EACH = 50  # in memory at first
+NEW_S = 1.0  # between new values of each device
+LIVE_S = 20.0  # how long all of them measure once the first records are here
+POLL_S = 3.0
 PATIENCE_S = 90.0
 
 
 class Agent(PairingAgent):
-    """Knows the passkey."""
+    """Knows the passkey, which is the same for every device."""
 
-    async def passkey(self, address: str) -> int | None:  # noqa: ARG002  every meter has the same one
+    async def passkey(self, _address: str) -> int | None:
         return PASSKEY
 
 
@@ -51,10 +51,10 @@ def run() -> list[Figure]:
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory)
         with _air(place) as radio:
-            with _meters(radio, 1, RECORDS):
+            with devices(radio, Wanted(1, 0, RECORDS)):
                 transfer = asyncio.run(_transfer(radio, place))
-            with _meters(radio, DEVICES, RECORDS_EACH):
-                lost = asyncio.run(_lost(radio, place))
+            with devices(radio, Wanted(METERS, SENSORS, RECORDS_EACH, NEW_S)) as running:
+                lost = asyncio.run(_lost(radio, place, running))
     return [transfer, lost]
 
 
@@ -74,7 +74,7 @@ async def _transfer(spec: str, place: Path) -> Figure:
 
 
 async def _timed(radio: Radio, work: Callable[[Link], Awaitable[None]]) -> float:
-    async with connected(radio, (await find(radio, _address(0), 10)).device) as link:
+    async with connected(radio, (await find(radio, address(0), 10)).device) as link:
         began = time.perf_counter()
         await work(link)
         return time.perf_counter() - began
@@ -109,21 +109,44 @@ async def _stored(link: Link, state: EdgeState) -> None:
     assert report.complete
 
 
-async def _lost(spec: str, place: Path) -> Figure:
+async def _lost(spec: str, place: Path, running: Running) -> Figure:
+    """Devices that measure all the time, until they stop; then what they measured and sent against the spool."""
     home = place / "home"
     configure(home, edge_id="bench", mqtt_url="mqtt://127.0.0.1:1883", password="none")  # noqa: S106  nobody listens there
-    for number in range(DEVICES):
-        add_meter(home, device_id=f"meter-{number}", address=_address(number), passkey=PASSKEY)
-    expected = DEVICES * RECORDS_EACH
+    for number in range(METERS + SENSORS):
+        key = "ble-glucose" if number < METERS else "ble-cgm"
+        add_meter(home, device_id=address(number), address=address(number), adapter=key, passkey=PASSKEY)
+    measured: Numbers = {}
+    notified = 0
     with opened(home) as state:
-        attendant = Attendant(state, Publisher(state.edge(), state), 15.0)
+        attendant = Attendant(state, Publisher(state.edge(), state), POLL_S)
         deadline = time.monotonic() + PATIENCE_S
+
+        async def watch() -> None:
+            nonlocal measured, notified
+            for _ in range(int(PATIENCE_S / POLL_S)):
+                if len({device for device, _ in _spooled(state)}) == METERS + SENSORS:
+                    break
+                await asyncio.sleep(POLL_S)
+            await asyncio.sleep(LIVE_S)
+            measured, notified = await asyncio.to_thread(running.stop_measuring)
+
+        def are_here() -> bool:
+            """All records of the meters. What a sensor sent last is kept when it is left alone."""
+            here = _spooled(state)
+            meters = {(at, seq) for at, seqs in measured.items() for seq in seqs if at < address(METERS)}
+            return bool(measured) and (meters <= here or time.monotonic() > deadline)
+
         async with open_radio(spec, home / "bonds.json", Agent()) as radio:
-            await attendant.attend(radio, lambda: len(_spooled(state)) >= expected or time.monotonic() > deadline)
-        lost = expected - len(_spooled(state))
+            watching = asyncio.create_task(watch())
+            await attendant.attend(radio, are_here)
+            await watching
+        here = _spooled(state)
+    sent = {(at, seq) for at, seqs in measured.items() for seq in seqs}
     return Figure(
-        "ble-edge-20-devices-lost", lost, 0, None, "readings",
-        f"{DEVICES} meters with {RECORDS_EACH} records each, read by one edge; 0",
+        "ble-edge-20-devices-lost", len(sent - here), 0, None, "readings",
+        f"{METERS} meters and {SENSORS} sensors with live notifications, each with {RECORDS_EACH} records and a new "
+        f"one every {NEW_S:g} s for {LIVE_S:g} s; of {len(sent)} records measured, {notified} notified until they stopped; 0",
     )  # fmt: skip
 
 
@@ -143,31 +166,3 @@ def _air(place: Path) -> Iterator[str]:
     yield spec
     process.terminate()
     process.wait()
-
-
-@contextmanager
-def _meters(spec: str, count: int, records: int) -> Iterator[None]:
-    context = multiprocessing.get_context("spawn")
-    ready = context.Event()
-    process = context.Process(target=_serve, args=(spec, count, records, ready), daemon=True)
-    process.start()
-    ready.wait(60)
-    yield
-    process.terminate()
-    process.join()
-
-
-def _serve(spec: str, count: int, records: int, ready: Event) -> None:
-    asyncio.run(_stay(spec, count, records, ready))
-
-
-async def _stay(spec: str, count: int, records: int, ready: Event) -> None:
-    for number in range(count):
-        meter = GlucoseMeter(MeterOptions(address=_address(number), passkey=PASSKEY, records=records, seed=number))
-        await meter.start(await join_air(spec))
-    ready.set()
-    await asyncio.Event().wait()
-
-
-def _address(number: int) -> str:
-    return f"C0:00:00:00:BE:{number:02X}"
