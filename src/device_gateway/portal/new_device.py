@@ -116,7 +116,7 @@ def _shown(  # noqa: PLR0917  # what the page says, in its order
 ) -> Response:
     minutes = settings_of(request).claim_code_minutes
     made_us = (now - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-    context = {"code": code, "qr": _qr(code), "model": model, "name": name, "minutes": minutes, **more}
+    context: dict[str, object] = {"code": code, "qr": _qr(code), "model": model, "name": name, "minutes": minutes}
     context |= {"command": None, **more, **_state(now + timedelta(minutes=minutes), made_us, None)}
     return pages_of(request).render(request, "claim_code.html", context, 201)
 
