@@ -93,7 +93,8 @@ async def _seed(product: Product, owner_url: str, base: str) -> Portal:
         product.owner(
             "WITH kind AS (INSERT INTO gateway.quarantine_group (sender, dialect, reason, seen, expires_at)"
             " VALUES (%s, 'own', 'the payload is not JSON in UTF-8', 70, now() + interval '1 day') RETURNING id)"
-            " INSERT INTO gateway.quarantine (topic, sender, dialect, payload, digest, pointer, reason, expires_at, group_id)"
+            " INSERT INTO gateway.quarantine"
+            " (topic, sender, dialect, payload, digest, pointer, reason, expires_at, group_id)"
             " SELECT 'dg/v1/x', %s, 'own', convert_to(repeat('{é', 3000), 'UTF8'), 'x', '', 'the payload is not JSON',"
             " now() + interval '1 day', id FROM kind",
             str(hubs[0]), str(hubs[0]),
