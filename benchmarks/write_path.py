@@ -46,7 +46,7 @@ def run() -> list[Figure]:
         try:
             migrate(server.url("gateway_owner"))
             with connect(server.url("gateway_owner"), "gateway_owner") as owner:
-                devices = [_device(owner) for _ in range(DEVICES)]
+                devices = [new_device(owner) for _ in range(DEVICES)]
             url = server.url("gateway_ingest")
             with connect(url, "gateway_ingest") as ours, connect(url, "gateway_ingest") as limit:
                 gc.freeze()
@@ -106,7 +106,7 @@ def _copy(connection: Connection[Any], rows: Sequence[ReadingRow]) -> None:
             copy.write_row(row)
 
 
-def _device(owner: Connection[Any]) -> UUID:
+def new_device(owner: Connection[Any]) -> UUID:
     space = owner.execute("INSERT INTO gateway.space DEFAULT VALUES RETURNING id").fetchone()
     device = owner.execute(
         "INSERT INTO gateway.device (model, kind) VALUES ('dg-cgm', 'device') RETURNING id"

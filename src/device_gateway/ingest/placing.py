@@ -52,11 +52,8 @@ class Lane(NamedTuple):
     head: bytes
     series: int
     holdings: tuple[tuple[Holding, int], ...]
-    users: tuple[tuple[User, int], ...] = ()  # of a device that tells its users apart, in the place of the holdings
-
-    @property
-    def complete(self) -> bool:
-        return all(series for _, series in (self.users if self.device.shared else self.holdings))
+    users: tuple[tuple[User, int], ...]  # of a device that tells its users apart, in the place of the holdings
+    complete: bool
 
 
 class Unassigned(NamedTuple):
@@ -95,14 +92,14 @@ class Placer:
 
         Otherwise they must be placed before rows are streamed to the database: meanwhile it answers no questions.
         """
-        complete = True
+        all_complete = True
         for device, metric, unit, _, _ in kinds:
             key = (sender, device, metric, unit)
             lane = self._lanes.get(key)
             if lane is None or (type(lane) is Lane and not lane.complete):
                 lane = self._lanes[key] = self._lane(*key)
-            complete = complete and (type(lane) is not Lane or lane.complete)
-        return complete
+            all_complete = all_complete and (type(lane) is not Lane or lane.complete)
+        return all_complete
 
     def place(self, sender: UUID, decoded: Decoded, kinds: Collection[Kind]) -> tuple[Placed, Packed]:
         """Where the readings went, and the rows. Never raises for what a reading says."""
@@ -236,7 +233,8 @@ class Placer:
         own = series and not device.shared
         first, last = (max(latest.since, 0), min(latest.until - 1, self._latest)) if own else NEVER
         known = {} if scale.metric.components else scale.packed
-        return Lane(device, scale, known, first, last, head_of(series), series, tuple(holdings), tuple(users))
+        complete = all(found for _, found in (users if device.shared else holdings))
+        return Lane(device, scale, known, first, last, head_of(series), series, tuple(holdings), tuple(users), complete)
 
     def _series(self, lane: Lane, time: int) -> int:
         """The series of whoever held the device then; 0 when nobody did."""

@@ -21,6 +21,7 @@ from device_gateway.devices.topics import sent_filters
 from device_gateway.errors import GatewayError
 from device_gateway.ingest import quarantine, slots
 from device_gateway.ingest.batch import BatchWriter, Result
+from device_gateway.ingest.dialects import dialects
 from device_gateway.ingest.message import Message
 from device_gateway.ingest.quarantine import Misfit
 from device_gateway.settings import Settings
@@ -63,6 +64,7 @@ class Worker:
     def run(self) -> None:
         """Returns once `stop` is set and what was taken from the broker by then is committed and acknowledged."""
         settings = self._settings
+        dialects()  # loaded before the first message waits for them
         gc.freeze()  # what start-up made lives on: the collector need not look at it again
         share_at = 0.0
         try:

@@ -3,24 +3,11 @@
 from pathlib import Path
 
 import pytest
-from paho.mqtt.client import MQTTMessage
 
 from device_gateway.transports.mqtt.broker_url import BrokerUrl, parse_broker_url
-from device_gateway.transports.mqtt.consumer import Consumer, _topic
+from device_gateway.transports.mqtt.bulk import Arrived
+from device_gateway.transports.mqtt.consumer import Consumer
 from device_gateway.transports.mqtt.inlet import Inlet
-
-
-@pytest.mark.parametrize(
-    ("octets", "text"), [(b"dg/v1/00/x", "dg/v1/00/x"), ("é".encode(), "é"), (b"dg/\xff/x", "dg/\\xff/x"), (b"", "")]
-)
-def test_a_topic_is_text_whatever_its_octets_are(octets: bytes, text: str) -> None:
-    assert _topic(MQTTMessage(mid=1, topic=octets)) == text
-
-
-def received(consumer: Consumer, mid: int, qos: int = 1, payload: bytes = b"x") -> None:
-    message = MQTTMessage(mid=mid, topic=b"topic")
-    message.qos, message.payload = qos, payload
-    consumer._on_message(consumer._client, None, message)
 
 
 @pytest.fixture
@@ -31,6 +18,18 @@ def inlet() -> Inlet:
 @pytest.fixture
 def consumer(inlet: Inlet) -> Consumer:
     return Consumer("mqtt://127.0.0.1:1", "test", [], inlet, slot=3)
+
+
+def received(consumer: Consumer, packet_id: int, payload: bytes = b"x", topic: bytes = b"topic") -> None:
+    consumer._arrived(Arrived(topic, payload, packet_id, again=False, retained=False))
+
+
+@pytest.mark.parametrize(
+    ("octets", "text"), [(b"dg/v1/00/x", "dg/v1/00/x"), ("é".encode(), "é"), (b"dg/\xff/x", "dg/\\xff/x"), (b"", "")]
+)
+def test_a_topic_is_text_whatever_its_octets_are(consumer: Consumer, inlet: Inlet, octets: bytes, text: str) -> None:
+    received(consumer, 7, topic=octets)
+    assert [message.topic for message in inlet.take(1, 0, 0)] == [text]
 
 
 def test_what_the_broker_sends_again_while_it_is_in_hand_is_not_handed_over_twice(
@@ -62,7 +61,7 @@ def test_tickets_of_different_sessions_never_meet(inlet: Inlet) -> None:
 
 def test_messages_that_need_no_acknowledgement_are_all_handed_over(consumer: Consumer, inlet: Inlet) -> None:
     for _ in range(2):
-        received(consumer, 0, qos=0)
+        received(consumer, 0)
     assert len(inlet.take(10, 0, 0)) == 2
 
 

@@ -6,7 +6,6 @@ another message, so old tickets are dead.
 """
 
 import itertools
-import socket
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -16,18 +15,19 @@ from typing import Any
 
 import structlog
 from paho.mqtt import client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from device_gateway.ingest.message import Message
 from device_gateway.transports.mqtt.broker_url import parse_broker_url
+from device_gateway.transports.mqtt.bulk import Arrived, BulkClient
 from device_gateway.transports.mqtt.inlet import Inlet
 
 KEEPALIVE_S = 30  # a broker that is gone without a word is noticed after 1.5 times this
 RECONNECT_MAX_S = 5  # the messages wait at the broker; a longer pause would only make them older
 SUBSCRIBE_AGAIN_S = 2.0  # a broker that just started may refuse a subscription that it grants a moment later
-INFLIGHT_OUT = 1000  # outcomes on their way to the broker; more wait in paho's queue
+INFLIGHT_OUT = 0  # no limit but the 65,535 packet ids: paho looks through what waits behind one at every PUBACK
 PACKET_ID_BITS = 16
 
 # Numbers of connections, unique in the process: a ticket of a session that ended fits none that follows it.
@@ -51,20 +51,16 @@ class Consumer:
         self._in_hand: set[int] = set()  # tickets handed over and not yet acknowledged
         self._subscribe_at: float | None = None
         self._stopping = False
-        self._client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False, manual_ack=True
-        )
+        self._client = BulkClient(self._arrived, client_id=client_id, clean_session=False)
         self._client.username_pw_set(self._url.username, self._url.password)
         if self._url.tls:
             self._client.tls_set(ca_certs=str(ca) if ca else None)
         self._client.max_inflight_messages_set(INFLIGHT_OUT)
         self._client.reconnect_delay_set(1, RECONNECT_MAX_S)
-        self._client.suppress_exceptions = True  # an error in a callback must not end the network thread unnoticed
-        self._client.on_log = self._on_log
+        self._client.suppress_exceptions = True  # an error in a callback must not end the network thread
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_subscribe = self._on_subscribe
-        self._client.on_message = self._on_message
 
     def start(self) -> None:
         self._client.connect_async(self._url.host, self._url.port, KEEPALIVE_S)
@@ -85,11 +81,10 @@ class Consumer:
 
     def acknowledge(self, messages: Iterable[Message]) -> None:
         """PUBACK each message that came on the present connection; the others come again, as duplicates."""
-        for message in messages:
-            connection, packet_id = message.ticket >> PACKET_ID_BITS, message.ticket & 0xFFFF
-            self._in_hand.discard(message.ticket)
-            if packet_id and connection == self._connection:
-                self._client.ack(packet_id, 1)
+        tickets = [message.ticket for message in messages]
+        self._in_hand.difference_update(tickets)
+        now = self._connection
+        self._client.acknowledge([t & 0xFFFF for t in tickets if t & 0xFFFF and t >> PACKET_ID_BITS == now])
 
     def publish(self, topic: str, payload: bytes) -> None:
         """QoS 1; kept in memory until the broker has it."""
@@ -108,7 +103,7 @@ class Consumer:
 
     def _on_connect(
         self,
-        client: mqtt.Client,
+        _client: mqtt.Client,
         _data: Any,
         _flags: mqtt.ConnectFlags,
         reason: ReasonCode,
@@ -118,8 +113,6 @@ class Consumer:
             log.warning("broker refused the ingest session", reason=str(reason))
             return
         self._forget_tickets()
-        if isinstance(connected := client.socket(), socket.socket):  # an outcome shall not wait for the next one
-            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._subscribe()
 
     def _on_subscribe(
@@ -149,27 +142,19 @@ class Consumer:
         self._connection = next(_CONNECTIONS)
         self._in_hand = set()
 
-    def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
-        ticket = self._connection << PACKET_ID_BITS | (message.mid if message.qos else 0)
-        if message.qos:
+    def _arrived(self, message: Arrived) -> None:
+        try:
+            self._hand_over(message)
+        except Exception as error:  # it must not end the network thread, and nobody else would hear of it
+            log.error("a message could not be handed over", error=type(error).__name__)
+
+    def _hand_over(self, message: Arrived) -> None:
+        ticket = self._connection << PACKET_ID_BITS | message.packet_id
+        if message.packet_id:
             if ticket in self._in_hand:
                 return  # sent again because it waits long; acknowledging the first one settles both
             self._in_hand.add(ticket)
-        handed = Message(
-            _topic(message), bytes(message.payload), datetime.now(UTC), self._slot, ticket, message.dup, message.retain
-        )
+        topic = message.topic.decode("utf-8", "backslashreplace")  # not every broker sees to it that it is UTF-8
+        now = datetime.now(UTC)
+        handed = Message(topic, message.payload, now, self._slot, ticket, message.again, message.retained)
         self._inlet.put(handed, lambda: not self._stopping)
-
-    @staticmethod
-    def _on_log(_client: mqtt.Client, _data: Any, level: int, text: str) -> None:
-        where, _, _ = text.partition(":")  # what follows may quote what came
-        if level == LogLevel.MQTT_LOG_ERR and where.startswith("Caught exception"):
-            log.error("an MQTT callback failed", where=where)
-
-
-def _topic(message: mqtt.MQTTMessage) -> str:
-    """The topic; not every broker sees to it that it is UTF-8."""
-    try:
-        return message.topic
-    except UnicodeDecodeError as error:
-        return error.object.decode("utf-8", "backslashreplace")

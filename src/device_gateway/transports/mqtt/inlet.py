@@ -1,42 +1,63 @@
 """Between the network threads of a process's sessions and the one worker that commits: a bounded queue."""
 
-import queue
+import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
 from device_gateway.ingest.message import Message
 
 LOOK_AGAIN_S = 0.5  # how soon a session that waits for room notices that it shall end
 BATCH_BYTES = 2_000_000  # of payloads in one batch: some 15,000 readings; big messages must not make big transactions
+WINDOW_BYTES = 32_000_000  # of payloads in all: a window of the largest messages would be a quarter of a gigabyte
 
 
 class Inlet:
-    """At most `window` messages: then the sessions wait, their sockets fill, and the broker holds the rest."""
+    """At most `window` messages or `WINDOW_BYTES`: then sessions wait, sockets fill, and the broker holds the rest."""
 
     def __init__(self, window: int) -> None:
-        self._queue: queue.Queue[Message] = queue.Queue(window)
+        self._window = window
+        self._waiting: deque[Message] = deque()
+        self._bytes = 0
+        self._wanted = 1  # messages that the worker waits for
+        lock = threading.Lock()
+        self._room = threading.Condition(lock)
+        self._enough = threading.Condition(lock)
+
+    def __len__(self) -> int:
+        return len(self._waiting)
 
     def put(self, message: Message, wanted: Callable[[], bool]) -> None:
         """Wait for room for as long as `wanted` says so."""
-        while wanted():
-            try:
-                self._queue.put(message, timeout=LOOK_AGAIN_S)
-            except queue.Full:
-                continue
-            return
+        with self._room:
+            while len(self._waiting) >= self._window or self._bytes >= WINDOW_BYTES:
+                self._room.wait(LOOK_AGAIN_S)
+                if not wanted():
+                    return
+            self._waiting.append(message)
+            self._bytes += len(message.payload)
+            if len(self._waiting) >= self._wanted or self._bytes >= BATCH_BYTES:
+                self._enough.notify()
 
     def take(self, limit: int, wait_s: float, linger_s: float) -> list[Message]:
         """Up to `limit` messages: waits `wait_s` for the first one, then `linger_s` in all for the batch to fill."""
-        try:
-            messages = [self._queue.get(timeout=wait_s)]
-        except queue.Empty:
-            return []
-        size = len(messages[0].payload)
-        deadline = time.monotonic() + linger_s
-        while len(messages) < limit and size < BATCH_BYTES:
-            try:
-                messages.append(self._queue.get(timeout=max(0.0, deadline - time.monotonic())))
-            except queue.Empty:
-                break
-            size += len(messages[-1].payload)
+        with self._enough:
+            self._wait_for(1, wait_s)
+            if self._waiting:
+                self._wait_for(min(limit, self._window), linger_s)
+            messages: list[Message] = []
+            size = 0
+            while self._waiting and len(messages) < limit and size < BATCH_BYTES:
+                messages.append(self._waiting.popleft())
+                size += len(messages[-1].payload)
+            self._bytes -= size
+            self._room.notify_all()
         return messages
+
+    def _wait_for(self, count: int, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        self._wanted = count
+        while len(self._waiting) < count and self._bytes < BATCH_BYTES:
+            left = deadline - time.monotonic()
+            if left <= 0 or not self._enough.wait(left):
+                return
