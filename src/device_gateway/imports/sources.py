@@ -1,6 +1,7 @@
 """What measured, as files name it: a row per (space, format, device), and the series that stand on it."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -111,6 +112,7 @@ class Sources:
         return int(row.id)
 
 
+@lru_cache(maxsize=1024)  # a file names few devices, each a hundred thousand times
 def name_text(text: str | None) -> str:
     """What a file calls a device, as a column can hold it."""
     return (text or "").replace("\0", "").encode("utf-8", "replace").decode()[:LONGEST_NAME].strip()

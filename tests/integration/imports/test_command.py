@@ -181,6 +181,7 @@ def test_two_years_of_a_sensor_are_imported_in_bounded_memory(world: World, call
             status = Path(f"/proc/{process.pid}/status").read_text()
         except OSError:
             break
+        time.sleep(0.05)
         peak = max([peak, *(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))])
     [report] = json.loads(process.communicate()[0])
     assert (process.returncode, report["stored"]) == (0, TWO_YEARS)
