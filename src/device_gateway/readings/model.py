@@ -31,7 +31,7 @@ class Reading(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):  # no 
     device      None: the sender itself. Otherwise an id of the registry, or a hardware address, of a device that sends
                 through the sender
     seq         sequence number of the device, 0 where it has none
-    context     meal, posture, sensor status…; part of the content of a reading
+    context     meal, posture, sensor status…; part of the content of a reading. Never changed: readings may share it
     """
 
     metric: str
@@ -106,7 +106,7 @@ class Decoded(msgspec.Struct, frozen=True):
 class Model(msgspec.Struct, frozen=True):
     """A kind of thing that an adapter supports and a patient can pair.
 
-    kind   "device" sends for itself (or through a hub or edge), "hub" carries devices of another product, "edge" is ours
+    kind   "device" sends for itself or through a hub or edge, "hub" carries devices of another product, "edge" is ours
     setup  of a hub: (setting as the product calls it, value). ``{base}`` in a value stands for the hub's base topic,
            ``{scheme}`` (mqtt or mqtts), ``{host}``, ``{port}``, ``{id}`` and ``{password}`` for what it signs in with
     """
