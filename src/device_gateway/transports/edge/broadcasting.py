@@ -18,6 +18,7 @@ from device_gateway.readings.model import ClockMeasurement, Reading, Rejected
 from device_gateway.transports.ble.adapter import BroadcastAdapter, broadcast_adapters
 from device_gateway.transports.ble.heard import Heard
 from device_gateway.transports.ble.transfer import Refusal
+from device_gateway.transports.edge.bond_keeping import keep_bind_key
 from device_gateway.transports.edge.broadcasts import LastHeard
 from device_gateway.transports.edge.messages import event_message, raw_message, readings_message
 from device_gateway.transports.edge.publisher import Publisher
@@ -58,6 +59,7 @@ class BroadcastReader:
         except SpoolFull:
             _log.warning("edge.broadcast_not_kept", device=meter.device_id, why="the spool is full")
             return  # as long as it is repeated there is another chance
+        keep_bind_key(self._state, meter)
         self._last[heard.address] = content, now
         self._publisher.wake()
 

@@ -48,7 +48,7 @@ class Reader:
         """
         adapter = record_adapter(meter.adapter)
         async with connected(radio, heard.device) as link:
-            if await keep_bond(self._state, radio, heard.device, meter.device_id):
+            if await keep_bond(self._state, radio, heard.device, meter):
                 self._publisher.wake()
             battery_percent = await read_battery_percent(link)
             clock = await read_clock(link)

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from device_gateway.devices.bond_box import BoxClosed, box_of, unseal
-from device_gateway.transports.ble.adapter import record_adapter
+from device_gateway.transports.ble.adapter import broadcast_adapters, check_adapter
 from device_gateway.transports.ble.pairing_agent import PairingAgent
 from device_gateway.transports.ble.radio import BLUEZ_DIRECTORY, Radio, open_radio
+from device_gateway.transports.edge.bond_keeping import Secrets
 from device_gateway.transports.edge.messages import event_message
 from device_gateway.transports.edge.pair import RADIO_TURN_WAIT_S
 from device_gateway.transports.edge.state import BONDS_FILE, EdgeState, Meter, edge_directory, opened
@@ -61,7 +63,7 @@ async def restore_meters(
     UnknownModel for an adapter that is not installed, Occupied, or PartMissing.
     """
     for device in devices:
-        record_adapter(device.adapter)
+        check_adapter(device.adapter)
     bonds = edge_directory(data_dir) / BONDS_FILE
     async with (
         turn(data_dir, "pairing", RADIO_TURN_WAIT_S),  # an edge that runs gives the radio away when this is taken
@@ -74,16 +76,27 @@ async def restore_meters(
 
 
 async def _restore(state: EdgeState, radio: Radio, device: CarriedDevice, key: X25519PrivateKey) -> Restored:
-    missing: str | None = NOT_KEPT
-    if device.bond is not None:
-        try:
-            missing = await radio.take_bond(unseal(box_of(device.bond), key, device.device_id))
-        except (ValueError, BoxClosed):
-            missing = NOT_KEPT
-    address = device.address.upper()
+    address, secrets = device.address.upper(), _secrets(device, key)
+    if device.adapter in broadcast_adapters():
+        missing = None
+        state.broadcasts.set_key(address, secrets.bind_key)
+    else:
+        missing = NOT_KEPT if secrets.bond is None else await radio.take_bond(secrets.bond)
+    for user in secrets.users:
+        state.consents.add(address, user)
     state.set_meter(Meter(device.device_id, address, device.adapter, None, None))
     if missing is not None:
         with state.transaction():
             state.note_bond_lost(device.device_id)
             state.spool.put(event_message("bond_lost", datetime.now().astimezone(), device=device.device_id))
     return Restored(address, device.device_id, missing)
+
+
+def _secrets(device: CarriedDevice, key: X25519PrivateKey) -> Secrets:
+    """None of them where nothing is kept, or what is kept is nothing that we understand."""
+    if device.bond is None:
+        return Secrets()
+    try:
+        return msgspec.json.decode(unseal(box_of(device.bond), key, device.device_id), type=Secrets)
+    except (ValueError, msgspec.MsgspecError, BoxClosed):
+        return Secrets()
