@@ -18,7 +18,8 @@ import app_catalog
 from device_gateway.broker.control import disconnect_device
 from device_gateway.database.pool import AsyncPool, connect, open_pool
 from device_gateway.devices import edge_commands
-from device_gateway.ingest import arrival, heard, memory, quarantine, replay
+from device_gateway.imports.worker import take_in_uploads
+from device_gateway.ingest import arrival, heard, inbox, memory, quarantine, replay
 from device_gateway.readings import days
 from device_gateway.settings import Settings
 from device_gateway.store.upkeep import log_upkeep
@@ -70,6 +71,7 @@ async def run_jobs(settings: Settings, announce: Callable[[], None]) -> None:
         background = [
             asyncio.create_task(_listen(settings, wake)),
             asyncio.create_task(_housekeep(settings, pool)),
+            asyncio.create_task(take_in_uploads(settings)),
             asyncio.create_task(_keep_store(settings)),
         ]
         announce()
@@ -137,7 +139,7 @@ async def _housekeep(settings: Settings, pool: AsyncPool) -> None:
                 await connection.execute(FORGET_DONE, (KEEP_DONE_DAYS,))
                 await app_catalog.sweep(connection, datetime.now(UTC))
                 await days.roll_up(connection, datetime.now(UTC))
-            await asyncio.to_thread(_expire_quarantine, settings)
+            await asyncio.to_thread(_expire, settings)
         except psycopg.OperationalError as error:
             log.warning("database away", error=type(error).__name__)
         await asyncio.sleep(HOUSEKEEPING_S)
@@ -152,9 +154,11 @@ async def _keep_store(settings: Settings) -> None:
         await asyncio.sleep(UPKEEP_S)
 
 
-def _expire_quarantine(settings: Settings) -> None:
+def _expire(settings: Settings) -> None:
     with connect(settings.ingest_url, "gateway_ingest") as connection:
         if expired := quarantine.expire(connection):
             log.info("quarantine expired", rows=expired)
+        if expired := inbox.expire(connection, settings.inbox_days):
+            log.info("inbox expired", readings=expired)
         for part in (arrival, heard, memory):
             part.expire(connection)
