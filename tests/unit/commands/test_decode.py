@@ -94,3 +94,29 @@ def test_a_message_of_a_broker_is_decoded_by_its_topic() -> None:
 
 def test_nothing_to_decode_is_a_mistake_of_the_caller() -> None:
     assert CliRunner().invoke(app, ["ble", "--characteristic", "2A18"]).exit_code == 2
+
+
+BASE = "dg/v1/aa/0b8e7c1e-6f2a-4f0e-9b1d-2a3c4d5e6f70/x/esphome"
+CONFIG = json.dumps({"unit_of_meas": "kg", "stat_t": f"{BASE}/sensor/weight/state", "dev": {"ids": "a4cf12aabbcc"}})
+
+
+def test_a_message_may_need_one_before_it() -> None:
+    state = ["--topic", f"{BASE}/sensor/weight/state", "--payload", "72.40"]
+    ((reading,),) = run("mqtt", "--before", f"{BASE}/ha/sensor/n/weight/config={CONFIG}", *state)
+    assert (reading["value"], reading["unit"], reading["device"]) == ("72.40", "kg", "A4:CF:12:AA:BB:CC")
+    (alone,) = run("mqtt", *state)
+    assert "discovery" in alone["rejected"]["reason"]
+
+
+def test_messages_of_a_batch_are_decoded_in_their_order() -> None:
+    lines = f"{BASE}/ha/sensor/n/weight/config {CONFIG}\n{BASE}/sensor/weight/state 72.40\nnonsense\n".encode()
+    described, (reading,), other = run("mqtt", "--batch", lines=lines + b"\xff\xfe \xff\n")[:3]
+    assert (described, reading["value"], other) == ([], "72.40", [])
+
+
+def test_a_payload_may_be_given_in_hex() -> None:
+    topic = "dg/v1/aa/id/x/ble-scale-sync"
+    ((reading,),) = run("mqtt", "--topic", topic, "--hex", b'{"weight": 72.40}'.hex())
+    assert reading["value"] == "72.40"
+    (refused,) = run("mqtt", "--topic", topic, "--hex", "0")
+    assert refused["rejected"]["pointer"] == "/hex"
