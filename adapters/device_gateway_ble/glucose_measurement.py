@@ -1,7 +1,6 @@
 """Glucose Measurement (0x2A18). Layout: Glucose Service 1.0.1, 3.1; GATT Specification Supplement."""
 
 import struct
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
@@ -68,25 +67,30 @@ def parse_glucose_measurement(data: bytes) -> Reading:
 def parse_at_once(data: bytes) -> Reading | None:
     """The same record, its fields taken in one go; None where it needs a closer look, or a reason why it is refused.
 
-    The tables hold sound values only: a field that has none there ends the attempt.
+    Only numbers that `_field_by_field` has found sound are in the tables: any other ends the attempt.
     """
     try:
         flags = data[0]
-        unpack, absent, values, unit = _SHAPES[flags]
+        unpack, values, unit = _SHAPES[flags]
+        status = 0
         if flags & TIME_OFFSET:
-            _, seq, year, month, day, hour, minute, second, offset_min, word, sample, status = unpack(data + absent)
+            if flags & SENSOR_STATUS:
+                _, seq, year, month, day, hour, minute, second, offset_min, word, sample, status = unpack(data)
+            else:
+                _, seq, year, month, day, hour, minute, second, offset_min, word, sample = unpack(data)
             at = datetime(year, month, day, hour, minute, second) + _OFFSETS[offset_min]  # noqa: DTZ001
         else:
-            _, seq, year, month, day, hour, minute, second, word, sample, status = unpack(data + absent)
+            if flags & SENSOR_STATUS:
+                _, seq, year, month, day, hour, minute, second, word, sample, status = unpack(data)
+            else:
+                _, seq, year, month, day, hour, minute, second, word, sample = unpack(data)
             at = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001  a device's clock has no zone
-        metric, of_sample = _SAMPLES[sample]
-        value = values[word]
-        context = of_sample.copy()
-        if status:
-            context["sensor-status"] = _STATUSES[status]
+        if year < FIRST_YEAR:
+            return None
+        metric, context = _SAMPLES[status << 8 | sample]
+        return Reading(metric, unit, at, values[word], None, None, seq, context)
     except (LookupError, ValueError, OverflowError, struct.error):
         return None
-    return Reading(metric, unit, at, value, None, None, seq, context) if year >= FIRST_YEAR else None
 
 
 def _field_by_field(data: bytes) -> Reading:
@@ -94,28 +98,30 @@ def _field_by_field(data: bytes) -> Reading:
     flags = octets.flags(1, ~_RESERVED_FLAGS)
     seq = octets.unsigned(2, "/sequence")
     at = octets.date_time("/base-time")
-    if flags & TIME_OFFSET:
-        try:
-            at += _offset(octets.signed(2, "/time-offset"))
-        except OverflowError as error:
-            raise RefusedField("/time-offset", "base time and offset give no date") from error
+    offset_min = octets.signed(2, "/time-offset") if flags & TIME_OFFSET else 0
+    offset = _offset(offset_min)
+    try:
+        at += offset
+    except OverflowError as error:
+        raise RefusedField("/time-offset", "base time and offset give no date") from error
     if not flags & CONCENTRATION:
         raise RefusedField("/concentration", "the record has no concentration")
-    concentration = octets.sfloat("/concentration")
-    kind, location = _type_and_location(octets.unsigned(1, "/type-sample-location"))
+    word = octets.unsigned(2, "/concentration")
+    concentration = amount(parse_sfloat(word), "/concentration")
+    sample = octets.unsigned(1, "/type-sample-location")
+    kind, location = _type_and_location(sample)
     context = _context(kind, location)
-    if flags & SENSOR_STATUS and (
-        status := bit_names(octets.unsigned(2, "/sensor-status"), SENSOR_STATUS_NAMES, "/sensor-status")
-    ):
-        context["sensor-status"] = status
+    status = octets.unsigned(2, "/sensor-status") if flags & SENSOR_STATUS else 0
+    if names := bit_names(status, SENSOR_STATUS_NAMES, "/sensor-status"):
+        context["sensor-status"] = names
     octets.end()
+    value = decimal_text(concentration, MMOL_PER_L_IN_MOL_PER_L if flags & IN_MOLES else MG_PER_DL_IN_KG_PER_L)
+    metric = _metric(kind)
+    _remember(_OFFSETS, offset_min, offset)
+    _remember(_MMOL_PER_L if flags & IN_MOLES else _MG_PER_DL, word, value)
+    _remember(_SAMPLES, status << 8 | sample, (metric, context))
     return Reading(
-        metric=_metric(kind),
-        unit="mmol/L" if flags & IN_MOLES else "mg/dL",
-        at=at,
-        value=decimal_text(concentration, MMOL_PER_L_IN_MOL_PER_L if flags & IN_MOLES else MG_PER_DL_IN_KG_PER_L),
-        seq=seq,
-        context=context,
+        metric=metric, unit="mmol/L" if flags & IN_MOLES else "mg/dL", at=at, value=value, seq=seq, context=context
     )
 
 
@@ -147,47 +153,23 @@ def _context(kind: int, location: int) -> dict[str, ContextValue]:
     return context
 
 
-_SAMPLES: Final = {
-    location << 4 | kind: (_metric(kind), _context(kind, location))
-    for kind in SAMPLE_TYPES
-    for location in (*SAMPLE_LOCATIONS, _LOCATION_NOT_AVAILABLE)
-}  # by the octet of type and location
+def _remember(table: dict[int, Sound], number: int, sound: Sound) -> None:
+    """Devices send few different numbers, so they are worked out once. Bounded: they come from outside."""
+    if len(table) >= _TABLE_LIMIT:
+        table.clear()
+    table[number] = sound
 
 
-class _Table(dict[int, Sound]):
-    """What a field's number stands for, worked out once: devices send few different ones. Bounded: they come from
-    outside. KeyError for a number that stands for nothing sound."""
-
-    def __init__(self, work_out: Callable[[int], Sound]) -> None:
-        super().__init__()
-        self._work_out = work_out
-
-    def __missing__(self, number: int) -> Sound:
-        try:
-            sound = self._work_out(number)
-        except RefusedField as refused:
-            raise KeyError(number) from refused
-        if len(self) >= _TABLE_LIMIT:
-            self.clear()
-        self[number] = sound
-        return sound
-
-
-def _values(power_of_ten: int) -> _Table[str]:
-    return _Table(lambda word: decimal_text(amount(parse_sfloat(word), "/concentration"), power_of_ten))
-
-
-_OFFSETS: Final = _Table(_offset)
-_STATUSES: Final = _Table(lambda bits: bit_names(bits, SENSOR_STATUS_NAMES, "/sensor-status"))
-_MG_PER_DL: Final = _values(MG_PER_DL_IN_KG_PER_L)
-_MMOL_PER_L: Final = _values(MMOL_PER_L_IN_MOL_PER_L)
+_OFFSETS: Final[dict[int, timedelta]] = {}  # by minutes
+_MG_PER_DL: Final[dict[int, str]] = {}  # by SFLOAT
+_MMOL_PER_L: Final[dict[int, str]] = {}
+_SAMPLES: Final[dict[int, tuple[str, dict[str, ContextValue]]]] = {}  # metric and context, by status, type and location
 _SHAPES: Final = {
     flags: (
-        struct.Struct(f"<BHHBBBBB{'h' * (flags & TIME_OFFSET)}HBH").unpack,
-        b"" if flags & SENSOR_STATUS else b"\0\0",  # a status that is not there, with no bit set
+        struct.Struct(f"<BHHBBBBB{'h' * (flags & TIME_OFFSET)}HB{'H' if flags & SENSOR_STATUS else ''}").unpack,
         _MMOL_PER_L if flags & IN_MOLES else _MG_PER_DL,
         "mmol/L" if flags & IN_MOLES else "mg/dL",
     )
     for flags in range(CONTEXT_FOLLOWS << 1)
     if flags & CONCENTRATION
-}  # by the flags: how to unpack it, what to append, what the concentration stands for, in which unit
+}  # by the flags: how to unpack it, what the concentration stands for, in which unit
