@@ -9,10 +9,16 @@ BIN := $(VENV)/bin
 PARALLEL := -n 2 --dist loadfile
 SOURCES := src adapters simulators tests benchmarks
 
-.PHONY: help demo setup test test-all lint format bench fuzz lock clean
+# What has to do with the store, on a real TimescaleDB (Apache): Debian's package in a private root, which is kept. Needs root.
+TIMESCALEDB := .timescaledb
+STORE_TESTS := tests/integration/store tests/integration/readings tests/integration/database/test_rights.py \
+  tests/integration/ingest/test_batch.py tests/integration/fhir/test_search.py
+
+.PHONY: help demo setup test test-all test-timescaledb lint format bench fuzz lock clean
 help:
 	@echo "make demo      install what is locked, start everything, print URLs and accounts (PORT=$(PORT) DATA_DIR=$(DATA_DIR))"
 	@echo "make test      install what the tests need and run them; make test-all adds those that take long"
+	@echo "make test-timescaledb  the store's tests on a real TimescaleDB, from Debian's packages (needs root)"
 	@echo "make lint      formatting, lint, types, import contracts, security lint"
 	@echo "make bench     measure, each figure beside its limit"
 	@echo "make fuzz      throw octets at each adapter for FUZZ_SECONDS ($(FUZZ_SECONDS)) seconds, guided by coverage (Linux, x86-64)"
@@ -50,6 +56,11 @@ test-all: $(VENV)/.dev
 	@sh tests/install-programs.sh
 	$(BIN)/python -m pytest $(PARALLEL) tests/unit tests/integration
 	$(BIN)/python -m pytest $(PARALLEL) tests/acceptance
+
+test-timescaledb: $(VENV)/.dev
+	@sh tests/timescaledb-root.sh $(TIMESCALEDB)
+	$(BIN)/python -m pytest --timescaledb $(TIMESCALEDB) -n 2 --dist loadfile $(STORE_TESTS) \
+	  --deselect tests/integration/store/test_columnstore.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check $(SOURCES)

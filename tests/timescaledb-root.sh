@@ -15,7 +15,7 @@ mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/etc" "$root
 echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $site trixie main" > "$work/etc/sources.list"
 options="-q -o Dir::Etc::sourcelist=$work/etc/sources.list -o Dir::Etc::sourceparts=- -o Dir::State::Lists=$work/lists
   -o Dir::State::status=$work/status -o Dir::Cache=$work/cache -o APT::Install-Recommends=false -o APT::Architecture=$(dpkg --print-architecture)
-  -o Dir::Etc::preferencesparts=- -o Dir::Etc::preferences=- -o Debug::NoLocking=true"
+  -o Dir::Etc::preferencesparts=/dev/null -o Dir::Etc::preferences=/dev/null -o Debug::NoLocking=true"
 apt-get $options update >/dev/null
 apt-get $options install -y --download-only base-files dash postgresql-17-timescaledb postgresql-17 >/dev/null
 # Debian merged /bin into /usr/bin and so on; without the packages' scripts the links are made here.

@@ -31,13 +31,17 @@ def capabilities(connection: Connection[Row]) -> Capabilities:
     ).fetchone()
     if row is None:
         return Capabilities(server, None, hypertable=False, columnstore=False)
-    version, licence = str(row[0]), row[1]
-    refused: list[str] = []
+    refused = columnstore_refused(str(row[0]), row[1])
+    return Capabilities(server, str(row[0]), hypertable=True, columnstore=not refused, refused=refused)
+
+
+def columnstore_refused(version: str, licence: str | None) -> tuple[str, ...]:
+    """Why this TimescaleDB compresses nothing for us; empty when it may."""
     if licence != "timescale":
-        refused.append("columnstore: this build of TimescaleDB has the Apache licence only")
-    elif _numbers(version) < SAFE_COMPRESSION:
-        refused.append(f"columnstore: TimescaleDB {version} loses rows on replays (timescaledb#7672); 2.18.1 does not")
-    return Capabilities(server, version, hypertable=True, columnstore=not refused, refused=tuple(refused))
+        return ("columnstore: this build of TimescaleDB has the Apache licence only",)
+    if _numbers(version) < SAFE_COMPRESSION:
+        return (f"columnstore: TimescaleDB {version} loses rows on replays (timescaledb#7672); 2.18.1 does not",)
+    return ()
 
 
 def _numbers(version: str) -> tuple[int, ...]:

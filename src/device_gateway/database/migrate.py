@@ -37,7 +37,10 @@ DO $$ DECLARE r text; BEGIN
       EXECUTE format('GRANT %I TO %I', r, session_user);
     END IF;
   END LOOP;
-  EXECUTE format('GRANT CREATE, CONNECT ON DATABASE %I TO gateway_owner', current_database());
+  IF NOT (has_database_privilege('gateway_owner', current_database(), 'CREATE')
+      AND has_database_privilege('gateway_owner', current_database(), 'CONNECT')) THEN
+    EXECUTE format('GRANT CREATE, CONNECT ON DATABASE %I TO gateway_owner', current_database());
+  END IF;
 END $$;
 """
 HISTORY = """

@@ -23,7 +23,8 @@ CHUNKS = """
 SELECT format('%I.%I', n.chunk_schema, n.chunk_name) AS name, n.range_start AS since, n.range_end AS until,
   k.status & 1 = 1 AS compressed, k.status & 9 = 9 AS partial, greatest(c.reltuples, 0)::float8 AS rows,
   pg_total_relation_size(c.oid)
-    + coalesce(pg_total_relation_size(format('%I.%I', z.schema_name, z.table_name)::regclass), 0) AS bytes
+    + CASE WHEN z.id IS NULL THEN 0
+      ELSE pg_total_relation_size(format('%I.%I', z.schema_name, z.table_name)::regclass) END AS bytes
 FROM timescaledb_information.chunks n
   JOIN _timescaledb_catalog.chunk k ON k.schema_name = n.chunk_schema AND k.table_name = n.chunk_name
   LEFT JOIN _timescaledb_catalog.chunk z ON z.id = k.compressed_chunk_id

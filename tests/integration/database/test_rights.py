@@ -79,6 +79,7 @@ DEFINERS = {
     "gateway.edge_space": "the space of an edge that has signed in",
     "gateway.ensure_partition": "makes a month's partition",
     "gateway.reading_put": "tells readings apart without showing them",
+    "gateway.reading_put_months": "the part of it that is for native partitions; nobody but it may call it",
     "gateway.reading_keep_version": "trigger: history of corrections",
     "gateway.reading_newest": "pages of the present space's series only",
     "gateway.reading_oldest": "pages of the present space's series only",
