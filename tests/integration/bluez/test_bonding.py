@@ -45,6 +45,40 @@ async def test_a_wrong_passkey_is_refused_and_the_right_one_still_works(
     assert patient.asked == 2
 
 
+async def test_a_bond_is_dropped_while_its_device_is_away(
+    radio: Radio, start_meter: StartMeter, patient: Patient
+) -> None:
+    meter = start_meter()
+    heard = await find(radio, meter.address, 10)
+    await bond(radio, meter.address)
+    meter.program.stop()
+    assert await radio.has_bond(heard.device) is True
+    assert await radio.drop_bond(meter.address)
+    assert await radio.has_bond(heard.device) is False
+    assert await radio.drop_bond(meter.address)  # there need not be one
+    start_meter(address=meter.address)
+    assert await bond(radio, meter.address) == 87
+    assert patient.asked == 2
+
+
+async def test_bonds_that_bluez_does_not_let_us_read_are_not_given_away(
+    bluetoothd: Daemon, start_meter: StartMeter, patient: Patient, tmp_path: Path
+) -> None:
+    meter = start_meter()
+    async with open_radio(None, tmp_path / "unused.json", patient, tmp_path / "var lib bluetooth") as radio:
+        device = (await find(radio, meter.address, 10)).device
+        await bond(radio, meter.address)
+        assert await radio.bond_of(device) is None
+        info = tmp_path / "var lib bluetooth" / "00:1A:7D:DA:71:13" / meter.address / "info"
+        info.parent.mkdir(parents=True)
+        info.write_text("[General]\nTrusted=true\n\n[LongTermKey]\nKey=00112233445566778899AABBCCDDEEFF\n")
+        taken = await radio.bond_of(device)
+        assert taken is not None
+        info.unlink()
+        assert await radio.take_bond(taken) is None
+        assert "00112233445566778899AABBCCDDEEFF" in info.read_text()
+
+
 async def test_an_answer_that_comes_too_late_is_a_refusal(
     radio: Radio, start_meter: StartMeter, patient: Patient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
