@@ -40,6 +40,7 @@ MODEL_NAMES = (
     _("Glucose meter"),
     _("Scale behind BLE Scale Sync"),
     _("Scale behind ESPHome"),
+    _("OpenMQTTGateway or Theengs Gateway"),
     _("Sensor behind ESPHome"),
     _("Health device through Zigbee2MQTT"),
     _("Xiaomi Mi Scale through Tasmota"),
