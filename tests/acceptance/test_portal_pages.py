@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -17,12 +18,15 @@ import psycopg
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
+from file_world import libreview
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from portal_world import PASSWORD, Product, lived_in
 from reading_world import Space
 
 from device_gateway.app import create_app
 from device_gateway.database.embedded import EmbeddedPostgres
+from device_gateway.imports.worker import work
+from device_gateway.settings import Settings
 
 PHONE = {"viewport": {"width": 375, "height": 720}}
 DESKTOP = {"viewport": {"width": 1180, "height": 800}}
@@ -134,8 +138,10 @@ def opened(portal: Portal, chromium: Browser) -> Iterator[Callable[..., Page]]:
 def pages_of_a_patient(portal: Portal) -> list[str]:
     return [
         "/", "/?glucose=30&weight=365", "/devices", f"/devices/{portal.hub}/rename", f"/devices/{portal.hub}/remove",
-        "/devices/new", "/devices/inbox", "/devices/join", f"/devices/{portal.scale}/people", "/apps",
-        f"/apps/{portal.app}/disconnect", "/journal", "/journal?kind=app&from=soon", "/journal/check", "/settings", "/catalogue", f"/catalogue/apps/{portal.app}", "/nothing-here",
+        "/devices/new", "/devices/import", "/devices/inbox", "/devices/join", f"/devices/{portal.scale}/people",
+        "/apps",
+        f"/apps/{portal.app}/disconnect", "/journal", "/journal?kind=app&from=soon", "/journal/check",
+        "/settings", "/catalogue", f"/catalogue/apps/{portal.app}", "/nothing-here",
     ]  # fmt: skip
 
 
@@ -217,6 +223,37 @@ def test_a_wrong_password_is_said_and_the_name_is_kept(opened: Callable[..., Pag
     expect(page.get_by_role("alert")).to_contain_text("do not go together")
     expect(page.locator("#username")).to_have_value("nobody.here")
     expect(page.locator("#password")).to_have_value("")
+
+
+@pytest.mark.parametrize("look", ["phone", "without JavaScript"])
+def test_a_history_is_looked_at_and_then_imported(
+    portal: Portal, postgres: EmbeddedPostgres, opened: Callable[..., Page], look: str
+) -> None:
+    urls = {"database_url": "gateway_app", "database_ingest_url": "gateway_ingest"}
+    settings = Settings(**{name: postgres.url(role, "portal_pages") for name, role in urls.items()})
+    serial = look.replace(" ", "-")
+    content = libreview(("14-06-2026 08:00", "0", "104"), ("14-06-2026 08:15", "0", "LO"), serial=serial)
+    page = opened("nina", **{**LOOKS, "without JavaScript": WITHOUT_JAVASCRIPT}[look])
+    page.goto("/devices")
+    page.get_by_role("link", name="Importer un fichier").click()
+    page.set_input_files("#file", {"name": "glucose.csv", "mimeType": "text/csv", "buffer": content})
+    page.get_by_role("button", name="Examiner le fichier").click()
+    expect(page.get_by_role("status")).to_contain_text("en cours d’examen")
+    assert look != "phone" or faults(page) == []  # without JavaScript the page reloads itself meanwhile
+    work(settings)
+    expect(page.get_by_role("status")).to_contain_text("Voici ce que contient le fichier")  # the page looks by itself
+    expect(page.locator("dd", has_text=serial)).to_be_visible()
+    page.locator("summary").click()
+    expect(page.get_by_text("Enregistrement 4 : il n’a pas de valeur possible")).to_be_visible()
+    assert faults(page) == []
+    page.get_by_role("button", name="L’importer").click()
+    work(settings)
+    expect(page.get_by_role("status")).to_contain_text("Le fichier est importé")
+    assert faults(page) == []
+    with page.expect_download() as download:
+        page.locator("summary").click()
+        page.get_by_role("link", name="Garder les enregistrements refusés").click()
+    assert "LO" in Path(download.value.path()).read_text("utf-8")
 
 
 def test_a_scale_is_paired_with_a_code_while_the_page_waits_and_then_removed(

@@ -52,13 +52,18 @@ class Line:
 
 @dataclass(frozen=True)
 class Asked:
-    """lines    none where values are not shown
-    offers_later  whether "and what this user measures later" can be said at once
+    """lines  none where values are not shown
+    named  whether the user of the device is known to be the holder: what waits was measured before that was said
     """
 
     question: Question
     lines: Sequence[Line]
-    offers_later: bool
+    named: bool
+
+    @property
+    def offers_later(self) -> bool:
+        """Whether "and what this user measures later" can be said at once."""
+        return self.question.key.part == "own" and self.question.key.known_user and not self.named
 
 
 @router.get("")
@@ -100,11 +105,9 @@ async def _page(
     async with pool_of(request).connection() as connection:
         for question in await questions(connection, space):
             shown = await moments(connection, space, question, MOMENTS_SHOWN)
-            offers = question.key.part == "own" and question.key.known_user
-            if offers:
-                people = await people_of(connection, space, question.device)
-                offers = not any(one.user == question.key.user and one.mine for one in people)
-            asked.append(Asked(question, [_line(one, words) for one in shown], offers))
+            people = await people_of(connection, space, question.device) if question.key.known_user else []
+            named = any(one.user == question.key.user and one.mine for one in people)
+            asked.append(Asked(question, [_line(one, words) for one in shown], named))
         async with space_scope(connection, space):
             seen = sum(len(one.lines) for one in asked)
             if seen and await (await connection.execute(NOT_SEEN_LATELY, (space, str(account.id)))).fetchone():

@@ -180,6 +180,7 @@ async def test_the_holder_names_users_and_ends_them(house: Household) -> None:
     house.measure(by_user("80", 3, 1))
     browser = await house.browser(house.camille)
     assert (await house.people(browser, decision="me", user="1")).headers["location"].endswith("/people?done=me")
+    assert "You are user 1 of the device" in text_of((await browser.get("/devices/inbox")).text)
     taken = await house.people(browser, decision="invite", user="1", called="Noor")
     assert (taken.status_code, "This user is somebody already" in taken.text) == (422, True)
     for user in ("", "255", "-1", "x", "²"):
