@@ -152,6 +152,7 @@ class BatchWriter:
         result: list[Result] = []
         seen = self._seen.due(
             {devices[u.sender, kind[0]].id for u in understood for kind in u.kinds if (u.sender, kind[0]) in devices}
+            | {u.sender for u in understood if u.delivery.topic and u.delivery.topic.from_hub}
         )
 
         def then(outcomes: Sequence[Outcome]) -> None:

@@ -197,6 +197,14 @@ def test_unknown_devices_of_a_hub_are_heard_by_name_and_metric_only(world: World
     assert world.readings(home.space) == []
 
 
+def test_a_hub_is_seen_when_it_sends_whatever_it_speaks_for(world: World) -> None:
+    home = hub(world, "theengs")
+    world.writer().commit([home.says("home/OMG/BTtoMQTT/A", theengs(64.3))])
+    assert world.one(
+        "SELECT last_seen_at > now() - interval '1 hour' FROM gateway.device_holding WHERE device_id = %s", home.id
+    )
+
+
 def test_a_neighbourhood_of_made_up_names_fills_no_table(world: World) -> None:
     home = hub(world, "zigbee2mqtt")
     messages = [home.says(f"made-up-{n}", '{"body_weight": 72}') for n in range(heard.MOST_NAMES + 150)]
