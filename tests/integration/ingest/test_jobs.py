@@ -114,7 +114,7 @@ def test_its_log_names_an_error_and_does_not_quote_it(world: World, start: Start
 def test_what_waited_too_long_for_an_answer_is_removed(world: World, start: StartJobs) -> None:
     scale = world.device(world.space(), since="2026-02-01T00:00:00Z")
     world.writer().commit([message(scale, *[weight("70", f"2026-01-0{day}T00:00:00Z") for day in (1, 2)])])
-    late = "UPDATE gateway.reading_inbox SET received_at = now() - interval '11 days' WHERE (device_id, time) = (%s, %s)"
-    world.rows(late, scale, "2026-01-01T00:00:00Z")
+    late = "UPDATE gateway.reading_inbox SET received_at = now() - interval '11 days'"
+    world.rows(f"{late} WHERE (device_id, time) = (%s, %s)", scale, "2026-01-01T00:00:00Z")
     start(inbox_days="10")
     wait_until(lambda: len(world.inbox(scale)) == 1)
