@@ -18,6 +18,7 @@ from device_gateway.errors import BadSetting
 
 PREFIX = "DEVICE_GATEWAY_"
 RUNTIME_FILE = "runtime.json"
+LOOPBACK = "127.0.0.1"
 PASSWORD_PARAMETER = re.compile(r"([?&](?:ssl)?password=)[^&]*")  # libpq takes a password there too
 
 
@@ -46,6 +47,9 @@ class Settings(BaseSettings):
     ingest_slots: int = Field(1, description="Sessions that share the load: 1, 2, 4, 8, 16 … 256.")
     ingest_batch_rows: int = Field(500, ge=1, le=20_000, description="Messages that are committed together, at most.")
     ingest_batch_ms: int = Field(5, ge=0, le=10_000, description="Milliseconds to wait for a batch to fill.")
+    ingest_metrics: str = Field(
+        "", description="PORT or HOST:PORT where a worker's figures are served under /metrics; empty: nowhere."
+    )
     ingest_window: int = Field(1000, ge=1, le=60_000, description="Messages taken from the broker, not yet committed.")
     radio: str = Field("", description="unix:PATH or tcp:HOST:PORT of a virtual radio; empty for the host's Bluetooth.")
     bluez_directory: Path = Field(Path("/var/lib/bluetooth"), description="Where BlueZ of this host keeps its bonds.")
@@ -82,6 +86,14 @@ class Settings(BaseSettings):
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
             raise ValueError("an absolute http(s) URL without a path is needed")
         return value.rstrip("/")
+
+    @field_validator("ingest_metrics")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if value and not (port.isascii() and port.isdecimal() and 1 <= int(port) <= 65_535):
+            raise ValueError("a port from 1 to 65535 is needed, alone or behind a host and a colon")
+        return f"{host or LOOPBACK}:{port}" if value else value
 
     @field_validator("ingest_slots")
     @classmethod

@@ -165,7 +165,7 @@ class Mosquitto:
     def __init__(self, directory: Path) -> None:
         self.directory = directory / "mosquitto"
         self.password = new_password()
-        self.port, self.ingest_port = _free_ports(2)
+        self.port, self.ingest_port = free_ports(2)
         self._process: subprocess.Popen[bytes] | None = None
 
     def runtime(self) -> dict[str, str]:
@@ -281,7 +281,7 @@ def _answers(port: int) -> bool:
     return True
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     sockets = [socket.socket() for _ in range(count)]
     for each in sockets:
         each.bind(("127.0.0.1", 0))

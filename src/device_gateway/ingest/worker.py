@@ -22,6 +22,7 @@ from device_gateway.errors import GatewayError
 from device_gateway.ingest import quarantine, slots
 from device_gateway.ingest.batch import BatchWriter, Result
 from device_gateway.ingest.dialects import dialects
+from device_gateway.ingest.figures import Figures
 from device_gateway.ingest.message import Message
 from device_gateway.ingest.quarantine import Misfit
 from device_gateway.settings import Settings
@@ -58,11 +59,16 @@ class Worker:
         self._connection: Connection[Row] | None = None
         self._leases: slots.Leases | None = None
         self._writer: BatchWriter | None = None
+        self._figures = Figures(waiting=self._inlet.__len__, slots=self._sessions.__len__)
         self._counts: Counter[str] = Counter()
         self._reported = time.monotonic()
 
     def run(self) -> None:
         """Returns once `stop` is set and what was taken from the broker by then is committed and acknowledged."""
+        with self._figures.served(self._settings.ingest_metrics):
+            self._work()
+
+    def _work(self) -> None:
         settings = self._settings
         dialects()  # loaded before the first message waits for them
         gc.freeze()  # what start-up made lives on: the collector need not look at it again
@@ -152,10 +158,12 @@ class Worker:
     def _settle(self, messages: Sequence[Message]) -> None:
         """Commit, answer, acknowledge. Nothing is acknowledged when the worker stops or gives up its sessions first."""
         pause = RETRY_FIRST_S
+        begun = time.perf_counter()
         while True:
             try:
                 results = self._commit(messages)
             except psycopg.Error as error:
+                self._figures.kept()
                 log.warning("batch kept to be tried again", error=type(error).__name__, messages=len(messages))
             else:
                 break
@@ -165,7 +173,9 @@ class Worker:
         for result in results:
             for answer in result.answers:
                 self._publish(answer.topic, answer.payload)
-            self._counts.update(result.outcomes)
+        outcomes = sum((result.outcomes for result in results), Counter[str]())
+        self._figures.committed(messages, outcomes, time.perf_counter() - begun)
+        self._counts.update(outcomes)
         for slot, session in self._sessions.items():
             session.acknowledge(message for message in messages if message.slot == slot)
         self._counts["messages"] += len(messages)

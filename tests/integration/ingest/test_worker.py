@@ -5,11 +5,21 @@ import signal
 import socket
 import struct
 import time
+import urllib.request
 from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
-from fault_world import UNACKNOWLEDGED_RETURN_S, Sender, Stack, locks_waited_for, owner, stack_of, wait_until
+from fault_world import (
+    UNACKNOWLEDGED_RETURN_S,
+    Sender,
+    Stack,
+    free_ports,
+    locks_waited_for,
+    owner,
+    stack_of,
+    wait_until,
+)
 from ingest_world import weight
 
 from device_gateway.devices.credentials import new_password
@@ -83,6 +93,31 @@ def test_what_comes_while_the_database_is_away_is_stored_when_it_is_back(
     sender.wait_for(names)
     assert worker.process.poll() is None
     exactly_once(stack, space, 50)
+
+
+def test_a_flood_waits_at_the_broker_and_the_worker_takes_no_more_than_its_window(
+    stack: Stack, sender: Sender, space: UUID
+) -> None:
+    [port] = free_ports(1)
+    stack.ingests.pop().stop()
+    stack.ingest(ingest_window="40", ingest_batch_rows="20", ingest_metrics=str(port)).wait_ready()
+    with owner(stack.world) as somebody:
+        somebody.execute("LOCK TABLE gateway.device_activity IN ACCESS EXCLUSIVE MODE")
+        names = [sender.send(reading(n)) for n in range(300)]
+        wait_until(lambda: figure(port, "dg_ingest_waiting_messages") == 40, what="filling the window")
+        assert figure(port, 'dg_ingest_outcomes_total{outcome="stored"}') == 0
+        somebody.rollback()
+    sender.wait_for(names)
+    exactly_once(stack, space, 300)
+    wait_until(lambda: figure(port, 'dg_ingest_outcomes_total{outcome="stored"}') == 300)
+    assert figure(port, "dg_ingest_messages_total") == 300
+    assert figure(port, "dg_ingest_waiting_messages") == 0
+
+
+def figure(port: int, name: str) -> float:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        lines = answer.read().decode().splitlines()
+    return float(next(line.rpartition(" ")[2] for line in lines if line.startswith(f"{name} ")))
 
 
 def test_an_idle_worker_finds_its_way_back_to_a_database_that_was_restarted(

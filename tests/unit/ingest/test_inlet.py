@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime
 
 from device_gateway.ingest.message import Message
-from device_gateway.transports.mqtt.inlet import BATCH_BYTES, Inlet
+from device_gateway.transports.mqtt.inlet import BATCH_BYTES, WINDOW_BYTES, Inlet
 
 
 def message(payload: bytes = b"x") -> Message:
@@ -43,6 +43,20 @@ def test_who_puts_waits_for_room() -> None:
     assert [m.payload for m in inlet.take(1, 5, 0)] == [b"late"]
     thread.join(5)
     assert not thread.is_alive()
+
+
+def test_big_messages_wait_for_room_before_they_are_many() -> None:
+    inlet = Inlet(10)
+    for _ in range(4):
+        inlet.put(message(b"x" * (WINDOW_BYTES // 4)), always)
+    thread = threading.Thread(target=inlet.put, args=(message(), always))
+    thread.start()
+    thread.join(0.2)
+    assert thread.is_alive()
+    assert len(inlet.take(10, 0, 0)) == 1
+    thread.join(5)
+    assert not thread.is_alive()
+    assert len(inlet) == 4
 
 
 def test_who_is_no_longer_wanted_gives_up_waiting() -> None:

@@ -48,7 +48,7 @@ def test_the_environment_is_over_the_file_is_over_the_supervisor(
         ("PORT", "eighty"), ("PORT", "0"), ("PORT", "65536"), ("DATABASE_URL", "mysql://x"), ("MQTT_URL", "http://x"),
         ("PUBLIC_URL", "example.org"), ("PUBLIC_URL", "https://example.org/path"), ("INGEST_SLOTS", "3"),
         ("INGEST_SLOTS", "512"), ("INGEST_SLOTS", "0"), ("LOG_LEVEL", "LOUD"), ("INGEST_BATCH_ROWS", "0"),
-        ("QUARANTINE_DAYS", "-1"), ("WORKERS", "many"),
+        ("QUARANTINE_DAYS", "-1"), ("WORKERS", "many"), ("INGEST_METRICS", "host"), ("INGEST_METRICS", "host:0"),
     ],
 )  # fmt: skip
 def test_a_bad_setting_is_named_with_what_it_accepts(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -56,6 +56,17 @@ def test_a_bad_setting_is_named_with_what_it_accepts(monkeypatch: pytest.MonkeyP
     with pytest.raises(BadSetting, match=f"DEVICE_GATEWAY_{name}: .*Accepts: ") as caught:
         load_settings()
     assert caught.value.exit_code == 78
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [("", ""), ("9400", "127.0.0.1:9400"), ("0.0.0.0:9400", "0.0.0.0:9400"), ("[::1]:1", "[::1]:1")],
+)
+def test_figures_of_ingestion_are_served_nowhere_or_to_this_host_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, given: str, address: str
+) -> None:
+    monkeypatch.setenv("DEVICE_GATEWAY_INGEST_METRICS", given)
+    assert load_settings().ingest_metrics == address
 
 
 def test_a_setting_that_is_needed_and_missing_is_named(tmp_path: Path) -> None:
