@@ -85,21 +85,24 @@ def capture(
             captured = await record_sync(opened, recorder, adapter=chosen, **asked)
             return {"readings": captured.readings, "rejected": captured.rejected}
 
+    found: dict[str, Any] = {}
     with Recorder(file, hides=anonymous) as recorder:
         if not as_json:
             errors.print("Recording… Ctrl-C ends it and keeps what there is.")
         try:
             found = asyncio.run(record(recorder))
         except KeyboardInterrupt:
-            found = {}
-        events = recorder.events
-        if not events:
-            file.unlink()
+            pass
+        finally:
+            if not recorder.events:
+                file.unlink()
+    if not recorder.events:
+        raise typer.Exit(130)
     if as_json:
-        print_json({"file": str(file), "events": events, **found})
+        print_json({"file": str(file), "events": recorder.events, **found})
         return
     counted = ", ".join(f"{count} {what}" for what, count in found.items())
-    console.print(f"{file}: {events} events{', ' + counted if counted else ''}.", highlight=False)
+    console.print(f"{file}: {recorder.events} events{', ' + counted if counted else ''}.", highlight=False)
 
 
 @app.command()

@@ -187,20 +187,27 @@ def test_commands_record_and_play(air: str, tmp_path: Path) -> None:
         assert player.ready("replay ready ") == f"replay ready {address} Recorded device"
         file = tmp_path / "thermometer.jsonl"
         asked = ["capture", str(file), "--address", address, "--seconds", "2", "--anonymous", "--json"]
-        ran = command(*asked, "--radio", air, "--bonds", str(tmp_path / "bonds.json"))
-        assert json.loads(ran)["readings"] == 4
-        decoded = command("replay", str(file), "--decode")
-        assert decoded == (SESSIONS / "ble-thermometer.readings.jsonl").read_text("utf-8")
+        ran = started(*asked, "--radio", air, "--bonds", str(tmp_path / "bonds.json"))
+        assert ran.returncode == 0, ran.stderr
+        assert json.loads(ran.stdout)["readings"] == 4
+        assert readings(file) == readings(SESSIONS / "ble-thermometer.jsonl")
     finally:
         assert player.stop() == 0
 
 
-def command(*arguments: str) -> str:
-    """What `device-gateway radio …` prints, as somebody starts it from a shell."""
+def started(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """`device-gateway radio …` as somebody starts it from a shell."""
     asked = [sys.executable, "-m", "device_gateway", "radio", *arguments]
-    ran = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
+    return subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
+
+
+async def test_a_device_that_is_not_there_leaves_no_file(air: str, tmp_path: Path) -> None:
+    file = tmp_path / "nothing.jsonl"
+    asked = ["capture", str(file), "--address", process_address(0x9E), "--find", "0.2", "--radio", air]
+    ran = await asyncio.to_thread(started, *asked, "--bonds", str(tmp_path / "bonds.json"))
+    assert ran.returncode == 75
+    assert "was not heard within 0.2 s" in ran.stderr
+    assert not file.exists()
 
 
 async def test_a_device_that_goes_leaves_what_was_recorded(radio: Radio, play: Play, tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ from bleak.exc import BleakError
 from device_gateway.transports.ble.adapter import RecordAdapter, record_adapters
 from device_gateway.transports.ble.device_facts import read_battery_percent, read_clock, read_make
 from device_gateway.transports.ble.errors import (
-    AccessRefused,
     BluetoothError,
     DeviceNotHeard,
     LinkLost,
@@ -200,11 +199,11 @@ async def _read_all(client: RecordingClient, link: Link) -> None:
     found = list(client.services.characteristics.values())
     for characteristic in found:
         if "read" in characteristic.properties:
-            with suppress(BleakError, AccessRefused):
+            with suppress(BleakError, TimeoutError, OSError, EOFError):
                 await client.read_gatt_char(characteristic)
         for descriptor in characteristic.descriptors:
             if short_uuid(descriptor.uuid) != _CONFIGURATION:
-                with suppress(BleakError):
+                with suppress(BleakError, TimeoutError, OSError, EOFError):
                     await client.read_gatt_descriptor(descriptor)
     for characteristic in found:
         if {"notify", "indicate"} & set(characteristic.properties):
