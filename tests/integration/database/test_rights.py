@@ -224,7 +224,8 @@ async def test_a_connection_that_forgets_its_scope_sees_nothing_of_any_space(wor
         space, device,
     )  # fmt: skip
     world.rows(
-        "INSERT INTO gateway.device_bond (device_id, space_id, edge_id, sealed, made_at) VALUES (%s, %s, %s, 'x', now())",
+        "INSERT INTO gateway.device_bond (device_id, space_id, edge_id, sealed, made_at)"
+        " VALUES (%s, %s, %s, 'x', now())",
         device, space, device,
     )  # fmt: skip
     world.rows(
