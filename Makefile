@@ -77,7 +77,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 
 fuzz: $(VENV)/.dev
-	@for family in $$($(BIN)/python tests/fuzz/adapters.py families); do \
+	@for family in $$($(BIN)/python tests/fuzz/adapters.py families 2>/dev/null); do \
 		echo "fuzz $$family"; $(BIN)/python tests/fuzz/adapters.py $$family $(FUZZ_SECONDS) -print_final_stats=1 || exit 1; \
 	done
 

@@ -4,7 +4,7 @@ A family is the key of an adapter (``ble-glucose``, ``mqtt-theengs`` …), ``bro
 after the other. An input is what a device sends in one connection:
 
 Bluetooth  packets one after the other: index of the characteristic, length, octets
-MQTT       subtopic, a zero, payload
+MQTT       messages one after the other, a record separator (1E) between them: subtopic, a zero, payload
 all        the index of the family before that
 
 What is found is written to the directory for temporary files, and said with the octets in it.
@@ -26,7 +26,10 @@ sys.path.insert(0, str(TESTS / "support"))
 
 with atheris.instrument_imports(include=["device_gateway_ble", "device_gateway_mqtt"]):
     ADAPTERS = {point.name: point.load() for point in entry_points(group="device_gateway.adapters")}
+    from device_gateway.ingest.dialects import RememberingDialect, dialects
     from device_gateway_ble.xiaomi_scale import XiaomiScale, decode_advertisement
+
+    dialects()  # loads them
 
 from soundness import contradiction, fault  # noqa: E402  on the path since a moment ago
 
@@ -35,7 +38,8 @@ from device_gateway.readings.model import Decoded, Rejected  # noqa: E402
 RECEIVED_AT = datetime.fromisoformat("2026-11-22T07:31:05+01:00")
 KEY = bytes.fromhex("0728974d657a4b60964c1b1677f35f7c")  # of the published broadcasts
 SERVICES = ("181D", "181B", "FE95")
-LONGEST = 512  # octets of an input
+SEPARATOR = b"\x1e"
+LONGEST = 1024  # octets of an input
 AS_SENT = frozenset({"mqtt-own"})  # carries what a sender says; whether that can be is checked further on
 
 Entry = Callable[[bytes], None]
@@ -90,16 +94,23 @@ def broadcasts(data: bytes) -> None:
 
 def mqtt(name: str, dialect: Any) -> Entry:
     def entry(data: bytes) -> None:
-        subtopic, _, payload = data.partition(b"\0")
-        decoded = dialect.decode(subtopic.decode("utf-8", "replace"), payload, RECEIVED_AT)
-        if isinstance(decoded, Rejected):
-            check(decoded)
-            return
-        if not isinstance(decoded, Decoded):
-            raise UnsoundResultError(f"neither decoded nor rejected: {decoded!r}")
-        for result in decoded.readings:
-            if isinstance(result, Rejected) or name not in AS_SENT:
-                check(result)
+        memory: dict[str, str] = {}
+        for message in data.split(SEPARATOR):
+            subtopic, _, payload = message.partition(b"\0")
+            topic = subtopic.decode("utf-8", "replace")
+            if isinstance(dialect, RememberingDialect):
+                decoded = dialect.decode_with(memory, topic, payload, RECEIVED_AT)
+            else:
+                decoded = dialect.decode(topic, payload, RECEIVED_AT)
+            if isinstance(decoded, Rejected):
+                check(decoded)
+                continue
+            if not isinstance(decoded, Decoded):
+                raise UnsoundResultError(f"neither decoded nor rejected: {decoded!r}")
+            memory |= {key: text for key, text in decoded.remember.items() if text is not None}
+            for result in decoded.readings:
+                if isinstance(result, Rejected) or name not in AS_SENT:
+                    check(result)
 
     return entry
 
@@ -110,8 +121,7 @@ def families() -> dict[str, Entry]:
     for name, adapter in sorted(ADAPTERS.items()):
         if adapter.transport == "ble":
             found[name] = bluetooth(adapter)
-        elif adapter.transport == "mqtt":
-            found[name] = mqtt(name, adapter())
+    found |= {f"mqtt-{key}": mqtt(f"mqtt-{key}", dialect) for key, dialect in sorted(dialects().items())}
     return found
 
 
@@ -131,9 +141,15 @@ def seeds(family: str) -> list[bytes]:
             for case in _cases(TESTS / "golden" / "ble" / "xiaomi-scale.json")
         ]
     if family.startswith("mqtt-"):
+        golden, key = TESTS / "golden" / "mqtt", family.removeprefix("mqtt-")
+        files = [golden / f"{key}.json", golden / "mapping" / f"{key}.json", *(golden / key).glob("*.json")]
         return [
-            case.get("subtopic", "readings").encode() + b"\0" + _payload(case).encode()
-            for case in _cases(TESTS / "golden" / "mqtt" / f"{family.removeprefix('mqtt-')}.json")
+            SEPARATOR.join(
+                topic.encode() + b"\0" + payload.encode()
+                for topic, payload in [*case.get("before", ()), (case.get("subtopic", "readings"), _payload(case))]
+            )
+            for file in files
+            for case in _cases(file)
         ]
     names = [*sorted(ADAPTERS[family].characteristics()), "2A00"]
     return [
