@@ -146,7 +146,7 @@ async def test_a_code_gives_a_user_to_another_person_whose_apps_then_see_the_dev
     holder, noor = await house.browser(house.camille), await house.browser(house.noor)
     made = await house.people(holder, decision="invite", user="2", called="Noor")
     assert made.status_code == 201
-    [code] = re.findall(r"[0-9A-Z]{4}-[0-9A-Z]{4}", made.text)
+    [code] = re.findall(r"([0-9A-Z]{4}-[0-9A-Z]{4})</p>", made.text)
     wrong = await posted(noor, "/devices/join", code="0000-0000", name="Balance")
     assert (wrong.status_code, "This code is unknown" in wrong.text) == (422, True)
     assert (await posted(noor, "/devices/join", code=code, name=" ")).status_code == 422
