@@ -85,7 +85,7 @@ class Stage:
 
 
 def run() -> list[Figure]:
-    with TemporaryDirectory(prefix="dg-bench-") as directory, _stage(Path(directory)) as stage:
+    with TemporaryDirectory(prefix="dg-bench-") as directory, staged(Path(directory)) as stage:
         return [*_singles(stage), *_fifties(stage)]
 
 
@@ -122,10 +122,11 @@ def _figure(name: str, pairs: Sequence[tuple[float, float]], unit: str, how: str
 
 def _both(stage: Stage, payloads: Sequence[tuple[UUID, bytes]]) -> tuple[float, float]:
     """(rate of the bare consumer, ours), both in messages a second."""
-    with _session(stage, BARE):
-        rate = _ours(stage, payloads, 1)
+    session(stage, BARE)
+    rate = _ours(stage, payloads, 1)
     command = [sys.executable, "-m", "benchmarks.bare_consumer", str(stage.port), BARE, str(len(payloads)), str(WARM)]
     answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE_S)
+    _session_ends(stage, BARE)
     return float(answer.stdout), rate
 
 
@@ -133,12 +134,11 @@ def _ours(stage: Stage, payloads: Sequence[tuple[UUID, bytes]], readings: int, w
     """Messages, or readings, a second."""
     sessions = [client_id(slot) for slot in range(workers)]
     for slot, name in enumerate(sessions):
-        with _session(stage, name, sent_filters(shards(slot, workers))):
-            pass
+        session(stage, name, sent_filters(shards(slot, workers)))
     _publish(stage, payloads)
     before = stage.owner.execute(STORED).fetchone().n
     total = len(payloads) * readings
-    with _ingest(stage, workers):
+    with ingesting(stage, workers):
         first = _when(stage, before + total * WARM)
         last = _when(stage, before + total)
     for name in sessions:
@@ -176,7 +176,7 @@ def _write_path(stage: Stage) -> float:
 
 
 @contextmanager
-def _stage(directory: Path) -> Iterator[Stage]:
+def staged(directory: Path) -> Iterator[Stage]:
     program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
     port = _free_port()
     path = directory / "mosquitto.conf"
@@ -197,7 +197,7 @@ def _stage(directory: Path) -> Iterator[Stage]:
 
 
 @contextmanager
-def _ingest(stage: Stage, workers: int) -> Iterator[None]:
+def ingesting(stage: Stage, workers: int) -> Iterator[None]:
     settings = {
         "DATABASE_URL": stage.postgres.url("gateway_ingest"), "MQTT_URL": f"mqtt://127.0.0.1:{stage.port}",
         "INGEST_SLOTS": str(workers), "DATA_DIR": str(stage.directory), "LOG_LEVEL": "ERROR",
@@ -216,10 +216,9 @@ def _ingest(stage: Stage, workers: int) -> Iterator[None]:
             process.wait(30)
 
 
-@contextmanager
-def _session(stage: Stage, name: str, filters: Sequence[str] = ("dg/v1/#",)) -> Iterator[None]:
+def session(stage: Stage, name: str, filters: Sequence[str] = ("dg/v1/#",)) -> None:
     """A persistent session at the broker that nobody is connected to."""
-    client = _client(name, clean=False)
+    client = new_client(name, clean=False)
     subscribed: list[int] = []
     client.on_subscribe = lambda *_: subscribed.append(1)
     client.on_connect = lambda *_: client.subscribe([(topic, 1) for topic in filters])
@@ -228,11 +227,10 @@ def _session(stage: Stage, name: str, filters: Sequence[str] = ("dg/v1/#",)) -> 
     _until(lambda: bool(subscribed))
     client.disconnect()
     client.loop_stop()
-    yield
 
 
 def _session_ends(stage: Stage, name: str) -> None:
-    client = _client(name, clean=True)
+    client = new_client(name, clean=True)
     ended: list[int] = []
     client.on_connect = lambda *_: ended.append(1)
     client.connect("127.0.0.1", stage.port)
@@ -243,7 +241,7 @@ def _session_ends(stage: Stage, name: str) -> None:
 
 
 def _publish(stage: Stage, payloads: Sequence[tuple[UUID, bytes]]) -> None:
-    client = _client("publisher", clean=True)
+    client = new_client("publisher", clean=True)
     client.max_inflight_messages_set(500)
     client.connect("127.0.0.1", stage.port)
     client.loop_start()
@@ -255,7 +253,7 @@ def _publish(stage: Stage, payloads: Sequence[tuple[UUID, bytes]]) -> None:
     client.loop_stop()
 
 
-def _client(name: str, *, clean: bool) -> mqtt.Client:
+def new_client(name: str, *, clean: bool) -> mqtt.Client:
     return mqtt.Client(CallbackAPIVersion.VERSION2, client_id=name, clean_session=clean)
 
 

@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     )
     ingest_slots: int = Field(1, description="Sessions that share the load: 1, 2, 4, 8, 16 … 256.")
     ingest_batch_rows: int = Field(500, ge=1, le=20_000, description="Messages that are committed together, at most.")
-    ingest_batch_ms: int = Field(5, ge=0, le=10_000, description="Milliseconds to wait for a batch to fill.")
+    ingest_batch_ms: int = Field(20, ge=0, le=10_000, description="Milliseconds to wait for a batch to fill.")
     ingest_metrics: str = Field(
         "", description="PORT or HOST:PORT where a worker's figures are served under /metrics; empty: nowhere."
     )
