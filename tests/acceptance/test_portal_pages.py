@@ -137,7 +137,7 @@ def opened(portal: Portal, chromium: Browser) -> Iterator[Callable[..., Page]]:
 
 def pages_of_a_patient(portal: Portal) -> list[str]:
     return [
-        "/", "/?glucose=30&weight=365", "/devices", f"/devices/{portal.hub}/rename", f"/devices/{portal.hub}/remove",
+        "/", "/?glucose=30&weight=365", "/glucose-profile", "/devices", f"/devices/{portal.hub}/rename", f"/devices/{portal.hub}/remove",
         "/devices/new", "/devices/import", "/devices/inbox", "/devices/join", f"/devices/{portal.scale}/people",
         "/apps",
         f"/apps/{portal.app}/disconnect", "/journal", "/journal?kind=app&from=soon", "/journal/check",

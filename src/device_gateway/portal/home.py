@@ -6,19 +6,15 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from device_gateway.access import Patient as PatientActor
-from device_gateway.access import Permit, journal_decision, readable_metrics
+from device_gateway.access import readable_metrics
 from device_gateway.database.scoping import space_scope
 from device_gateway.devices.holdings import held_devices
 from device_gateway.errors import Forbidden
-from device_gateway.journal import EventName
 from device_gateway.portal.latest import latest_values
 from device_gateway.portal.patient import Patient, Person, space_of
+from device_gateway.portal.seen import record_seen
 from device_gateway.portal.trends import GLUCOSE_DAYS, WEIGHT_DAYS, chosen, glucose_trend, weight_trend
 from device_gateway.state import pages_of, pool_of
-
-# A patient's own looks are one row an hour, like a device's syncs: more would bury what others did.
-NOT_SEEN_LATELY = f"""SELECT 1 WHERE NOT EXISTS (SELECT FROM gateway.journal
-  WHERE space_id = %s AND at > now() - interval '1 hour' AND event = '{EventName.READINGS_SEEN}' AND actor_id = %s)"""
 
 router = APIRouter(include_in_schema=False)
 
@@ -39,17 +35,8 @@ async def home(request: Request, account: Person) -> Response:
             values = await latest_values(connection, words, now, metrics)
             glucose = await glucose_trend(connection, words, now, chosen(query.get("glucose"), GLUCOSE_DAYS, 7))
             weight = await weight_trend(connection, words, now, chosen(query.get("weight"), WEIGHT_DAYS, 90))
-            if await (await connection.execute(NOT_SEEN_LATELY, (space, str(account.id)))).fetchone():
-                await journal_decision(
-                    connection,
-                    space,
-                    actor,
-                    EventName.READINGS_SEEN,
-                    Permit(),
-                    resource="Observation",
-                    quantity=len(values) + glucose.readings + weight.readings,
-                    metrics=[value.metric for value in values],
-                )
+            quantity = len(values) + glucose.readings + weight.readings
+            await record_seen(connection, actor, quantity, [value.metric for value in values])
         devices = await held_devices(connection, space)
     context = {"values": values, "glucose": glucose, "weight": weight, "devices": devices}
     return pages.render(request, "home.html", context)

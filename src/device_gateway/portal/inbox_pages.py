@@ -8,17 +8,15 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from device_gateway.access import Patient as PatientActor
-from device_gateway.access import Permit, journal_decision
 from device_gateway.accounts import Account
 from device_gateway.accounts.forms import read_form
 from device_gateway.accounts.origin import check_token
 from device_gateway.database.scoping import space_scope
 from device_gateway.devices.users import people_of
 from device_gateway.errors import NotFound
-from device_gateway.journal import EventName
-from device_gateway.portal.home import NOT_SEEN_LATELY
 from device_gateway.portal.latest import quantity_text
 from device_gateway.portal.patient import Patient, space_of
+from device_gateway.portal.seen import record_seen
 from device_gateway.portal.words import Words
 from device_gateway.readings.inbox import (
     Moment,
@@ -101,20 +99,18 @@ async def _page(
     request: Request, account: Account, *, nothing_ticked: str | None = None, status: int = 200
 ) -> Response:
     words, space = pages_of(request).words(request), space_of(account)
-    asked = []
+    asked, seen = [], list[str]()
     async with pool_of(request).connection() as connection:
         for question in await questions(connection, space):
             shown = await moments(connection, space, question, MOMENTS_SHOWN)
+            seen += [reading.metric.key for moment in shown for reading in moment.readings]
             people = await people_of(connection, space, question.device) if question.key.known_user else []
             named = any(one.user == question.key.user and one.mine for one in people)
             asked.append(Asked(question, [_line(one, words) for one in shown], named))
-        async with space_scope(connection, space):
-            seen = sum(len(one.lines) for one in asked)
-            if seen and await (await connection.execute(NOT_SEEN_LATELY, (space, str(account.id)))).fetchone():
+        if seen:
+            async with space_scope(connection, space):
                 actor = PatientActor(space, account.id, account.display_name)
-                await journal_decision(
-                    connection, space, actor, EventName.READINGS_SEEN, Permit(), resource="Observation", quantity=seen
-                )
+                await record_seen(connection, actor, len(seen), sorted(set(seen)))
     number = request.query_params.get("number", "")
     context = {
         "here": "/devices/inbox",

@@ -14,13 +14,15 @@ from device_gateway.portal.charts.curve import Curve, Point, Series, draw
 from device_gateway.portal.words import Words
 from device_gateway.readings.reading_back import between
 from device_gateway.readings.rows import KeptReading
-from device_gateway.readings.summaries import DayMean, means
+from device_gateway.readings.summaries import Bucket, DayMean, Span, buckets, means
 
 # mg/dL: the range of the international consensus on time in range (Battelino et al., Diabetes Care 2019;42:1593-1603).
 GLUCOSE_TARGET = (70.0, 180.0)
-GLUCOSE_DAYS = (1, 7, 30, 90)
-WEIGHT_DAYS = (30, 90, 365)
-MOST_READINGS = 3000  # of one metric: ten days of a sensor; beyond it days are drawn instead, by their means
+GLUCOSE_DAYS = (1, 7, 30, 90, 365)
+WEIGHT_DAYS = (30, 90, 365, 1826)
+MOST_READINGS = 3000  # of one metric: ten days of a sensor; beyond it means are drawn
+# What is drawn then, by the days shown: some 700 points at most. Beyond these lengths it is days.
+STEPS = {1: timedelta(minutes=15), 7: timedelta(minutes=15), 30: timedelta(hours=1)}
 MOST_ROWS = 100  # of the table: beyond it the table has a row per day
 SENSOR_SILENCE = timedelta(minutes=45)  # a sensor sends every 1 to 15 minutes: a longer gap is shown as one
 SPARSE_SILENCE = timedelta(days=10)
@@ -28,7 +30,7 @@ SPARSE_SILENCE = timedelta(days=10)
 
 @dataclass(frozen=True)
 class TableRow:
-    """One reading (`mean` is its value, `low` and `high` are empty), or one day."""
+    """One reading (`mean` is its value, `low` and `high` are empty), or one day, week or month."""
 
     when: str
     readings: int
@@ -39,7 +41,10 @@ class TableRow:
 
 @dataclass(frozen=True)
 class Trend:
-    """What the template shows: `chart` is empty without readings. `choices` are the lengths that can be chosen."""
+    """What the template shows: `chart` is empty without readings. `choices` are the lengths that can be chosen.
+
+    daily  the rows are days, or weeks or months as `span` says
+    """
 
     key: str
     title: str
@@ -48,6 +53,7 @@ class Trend:
     summary: str
     rows: Sequence[TableRow]
     daily: bool
+    span: Span
     names: Sequence[str]
     dense: bool
     target: tuple[float, float] | None
@@ -61,11 +67,12 @@ class Trend:
 
 @dataclass(frozen=True)
 class _Stretch:
-    """One metric's readings, or where they are too many its days."""
+    """One metric's readings, or where they are too many its days, and perhaps the shorter means that are drawn."""
 
     metric: str
     readings: Sequence[KeptReading]
-    days: Sequence[DayMean]
+    days: Sequence[DayMean] = ()
+    drawn: Sequence[Bucket] = ()
 
     def __bool__(self) -> bool:
         return bool(self.readings or self.days)
@@ -101,11 +108,17 @@ async def _trend(  # noqa: PLR0917  # private, and called twice
     target: tuple[float, float] | None,
 ) -> Trend:
     since = now - timedelta(days=days)
-    stretches = [await _stretch(connection, metric, since, now) for metric in metrics]
+    stretches = [await _stretch(connection, metric, since, now, STEPS.get(days)) for metric in metrics]
     stretches = [stretch for stretch in stretches if stretch]
     metric = METRICS[metrics[0]]
     unit = words.unit(metric.unit)
     daily = any(stretch.days for stretch in stretches) or sum(len(s.readings) for s in stretches) > MOST_ROWS
+    span = _span(days)
+    rows = (
+        [row for s in stretches for row in await _by_span(connection, s.metric, since, now, span, words)]
+        if daily
+        else _by_reading(stretches, words)
+    )
     summary = _summary(stretches, words, unit, target)
     chart = Markup("")
     if stretches:
@@ -124,28 +137,29 @@ async def _trend(  # noqa: PLR0917  # private, and called twice
         chart = draw(curve, words)
     return Trend(
         key=key, title=title, unit=unit, chart=chart, summary=summary,
-        rows=_by_day(stretches, words) if daily else _by_reading(stretches, words),
-        daily=daily, names=[words.metric(stretch.metric) for stretch in stretches],
+        rows=rows, daily=daily, span=span, names=[words.metric(stretch.metric) for stretch in stretches],
         dense=bool(stretches) and stretches[0].metric == "interstitial-glucose",
         target=target, days=days, choices=choices,
     )  # fmt: skip
 
 
-async def _stretch(connection: AsyncConnection[Row], metric: str, since: datetime, until: datetime) -> _Stretch:
+async def _stretch(
+    connection: AsyncConnection[Row], metric: str, since: datetime, until: datetime, step: timedelta | None
+) -> _Stretch:
     until += timedelta(seconds=1)
     readings = await between(connection, [metric], since, until, limit=MOST_READINGS + 1)
     if len(readings) <= MOST_READINGS:
-        return _Stretch(metric, readings, ())
-    return _Stretch(metric, (), await means(connection, metric, since, until))
+        return _Stretch(metric, readings)
+    days = await means(connection, metric, since, until)
+    return _Stretch(metric, (), days, await buckets(connection, metric, since, until, step) if step else ())
 
 
 def _series(stretch: _Stretch, words: Words) -> Series:
     decimals = METRICS[stretch.metric].decimals
     if stretch.days:
-        points = [
-            Point(datetime.combine(day.day, time(12), UTC), day.mean, _rounded(day.mean, decimals, words))
-            for day in stretch.days
-        ]
+        drawn = [(bucket.start, bucket.mean) for bucket in stretch.drawn]
+        drawn = drawn or [(datetime.combine(day.day, time(12), UTC), day.mean) for day in stretch.days]
+        points = [Point(at, mean, _rounded(mean, decimals, words)) for at, mean in drawn]
         return Series(words.metric(stretch.metric), points, dense=True)
     points = [
         Point(reading.at, number, words.value(reading.canonical.value or ""))
@@ -164,27 +178,20 @@ def _by_reading(stretches: Sequence[_Stretch], words: Words) -> list[TableRow]:
     ]
 
 
-def _by_day(stretches: Sequence[_Stretch], words: Words) -> list[TableRow]:
+async def _by_span(  # noqa: PLR0917  # private, and called once
+    connection: AsyncConnection[Row], metric: str, since: datetime, until: datetime, span: Span, words: Words
+) -> list[TableRow]:
+    """Newest first."""
     rows = []
-    for stretch in stretches:
-        decimals = METRICS[stretch.metric].decimals
-        for day in reversed(stretch.days or _days_of(stretch.readings, words)):
-            low, mean, high = (_rounded(number, decimals, words) for number in (day.low, day.mean, day.high))
-            rows.append(TableRow(words.day(day.day), day.readings, low, mean, high))
+    for part in reversed(await means(connection, metric, since, until + timedelta(seconds=1), span)):
+        low, mean, high = (_rounded(n, METRICS[metric].decimals, words) for n in (part.low, part.mean, part.high))
+        rows.append(TableRow(words.day(part.day), part.readings, low, mean, high))
     return rows
 
 
-def _days_of(readings: Sequence[KeptReading], words: Words) -> list[DayMean]:
-    by_day: dict[object, list[float]] = {}
-    dates = {}
-    for reading in readings:
-        local = reading.at if reading.at.utcoffset() else reading.at.astimezone(words.zone)
-        dates[local.date()] = local.date()
-        by_day.setdefault(local.date(), []).append(reading.numbers[0] or 0.0)
-    return [
-        DayMean(day, sum(by_day[day]) / len(by_day[day]), min(by_day[day]), max(by_day[day]), len(by_day[day]))
-        for day in dates
-    ]
+def _span(days: int) -> Span:
+    """So that a table has a hundred rows at most."""
+    return "day" if days <= 90 else "week" if days <= 366 else "month"
 
 
 def _summary(stretches: Sequence[_Stretch], words: Words, unit: str, target: tuple[float, float] | None) -> str:
@@ -217,4 +224,6 @@ def _rounded(number: float, decimals: int, words: Words) -> str:
 def _days(words: Words, days: int) -> str:
     if days == 1:
         return words.gettext("24 hours")
+    if days >= 365:
+        return words.ngettext("%(num)s year", "%(num)s years", days // 365)
     return words.ngettext("%(num)s day", "%(num)s days", days)

@@ -1,7 +1,7 @@
 """How one language says things: messages, numbers, times, lengths of time."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -110,6 +110,10 @@ class Words:
     def clock(self, at: datetime) -> str:
         """Time of day of `at` as it stands; convert before."""
         return str(format_time(at.replace(tzinfo=None), "HH:mm", locale=self.locale))
+
+    def clock_of(self, minute: int) -> str:
+        """`minute` minutes after midnight, up to a whole day."""
+        return str(format_time(time(minute // 60 % 24, minute % 60), "HH:mm", locale=self.locale))
 
     def moment(self, at: datetime, now: datetime, *, own_offset: bool = False) -> str:
         """ "today at 07:31", "12 November 2026 at 07:31"; in the zone of these words, or in `at`'s own offset."""

@@ -11,6 +11,7 @@ PATIENT_PAGES = [
     "/",
     "/devices",
     "/devices/new",
+    "/devices/import",
     "/devices/inbox",
     "/devices/join",
     "/apps",
@@ -107,6 +108,36 @@ async def test_a_sensors_curve_stays_small_and_its_table_goes_by_days(product: P
         if days > 1:
             assert "Lowest" in text_of(page.text)
     assert (await browser.get("/?glucose=nonsense&weight=-1")).status_code == 200
+
+
+async def test_a_sensors_days_are_laid_over_one_another_and_its_silences_told(product: Product) -> None:
+    patient, browser = await home(product)
+    empty = await browser.get("/glucose-profile")
+    assert "No sensor reading in this time." in text_of(empty.text)
+    sensor = patient.space.device("dg-cgm")
+    start = datetime.now(UTC) - timedelta(days=20)
+    patient.space.fill("interstitial-glucose", sensor, start.isoformat(), "5 minutes", 10 * 288)
+    patient.space.fill("interstitial-glucose", sensor, (start + timedelta(days=11)).isoformat(), "5 minutes", 5 * 288)
+    assert 'href="/glucose-profile"' in (await browser.get("/")).text
+    page = await browser.get("/glucose-profile?days=30")
+    assert page.text.count('class="band inner"') == 2, "one for wide screens and one for narrow ones"
+    assert len(page.text) < 60_000
+    text = text_of(page.text)
+    assert "3 times for more than 45 minutes" in text, "before it began, on the day without, and since it ended"
+    assert "24 hours" in text
+    assert "The middle value is lowest at" in text
+    rows = [row for row in patient.space.journal() if row.event == "portal:reading:read"]
+    assert len(rows) == 1
+
+
+async def test_years_are_shown_by_their_means(product: Product) -> None:
+    patient, browser = await home(product)
+    sensor = patient.space.device("dg-cgm")
+    start = datetime.now(UTC) - timedelta(days=360)
+    patient.space.fill("interstitial-glucose", sensor, start.isoformat(), "2 hours", 12 * 360)
+    page = await browser.get("/?glucose=365&weight=1826")
+    assert "Week from" in page.text
+    assert 50 < page.text.count('<tr><th scope="row">') < 60
 
 
 async def test_looking_is_journalled_once_an_hour_with_how_many_and_never_which_value(product: Product) -> None:

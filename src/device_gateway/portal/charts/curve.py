@@ -52,7 +52,9 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class _Shape:
+class Shape:
+    """A drawing for one width of screen; lengths in units of the drawing, labels at most."""
+
     name: Literal["wide", "narrow"]
     width: int
     height: int
@@ -63,8 +65,8 @@ class _Shape:
 
 
 SHAPES = (
-    _Shape("wide", 920, 300, left=50, right=64, time_labels=8, value_labels=5),
-    _Shape("narrow", 350, 250, left=46, right=46, time_labels=4, value_labels=5),
+    Shape("wide", 920, 300, left=50, right=64, time_labels=8, value_labels=5),
+    Shape("narrow", 350, 250, left=46, right=46, time_labels=4, value_labels=5),
 )
 TOP, BOTTOM = 30, 34  # room for the unit above the axis, and for the times below
 
@@ -93,7 +95,7 @@ def thinned(points: Sequence[Point], most: int = MAX_POINTS) -> list[Point]:
     return kept
 
 
-def _draw(curve: Curve, words: Words, shape: _Shape) -> Markup:
+def _draw(curve: Curve, words: Words, shape: Shape) -> Markup:
     values = [point.value for series in curve.series for point in series.points]
     bounds = [*values, *(curve.target or ())]
     ticks = nice_ticks(min(bounds), max(bounds), shape.value_labels)
@@ -106,7 +108,7 @@ def _draw(curve: Curve, words: Words, shape: _Shape) -> Markup:
         f'<desc id="{name}-text">{escape(curve.description)}</desc>',
     ]
     if curve.target:
-        parts.append(_target(curve.target, x, y))
+        parts.append(target_lines(curve.target, x, y))
     parts += [_value_tick(tick, curve, words, x, y) for tick in ticks]
     parts.append(f'<text x="{x.start - 8}" y="{TOP - 14}" text-anchor="end">{escape(curve.unit)}</text>')
     times = time_ticks(curve.since, curve.until, words, shape.time_labels)
@@ -117,7 +119,8 @@ def _draw(curve: Curve, words: Words, shape: _Shape) -> Markup:
     return Markup("".join(parts) + "</svg>")  # noqa: S704  # nosec B704  # texts were escaped, the rest is numbers
 
 
-def _target(target: tuple[float, float], x: Scale, y: Scale) -> str:
+def target_lines(target: tuple[float, float], x: Scale, y: Scale) -> str:
+    """The target range, shaded, with its edges."""
     low, high = y(target[0]), y(target[1])
     edges = "".join(
         f'<line class="target-edge" x1="{x.start}" x2="{x.end}" y1="{edge}" y2="{edge}"/>' for edge in (low, high)
