@@ -77,10 +77,10 @@ def use_mappings(directory: Path | None) -> None:
     paths = sorted(directory.glob("*.toml"))
     if not paths:
         raise BadSetting(f"DEVICE_GATEWAY_MAPPINGS: {directory} has no file that ends in .toml")
-    reader, installed = (
-        _mapping_part(READER),
-        {a.key for a in _loaded().values() if getattr(a, "transport", "") == "mqtt"},
-    )
+    reader = _mapping_part(READER)
+    if reader is None:
+        raise BadSetting("DEVICE_GATEWAY_MAPPINGS: no installed package reads mapping files")
+    installed = {adapter.key for adapter in _loaded().values() if getattr(adapter, "transport", "") == "mqtt"}
     found: dict[str, Dialect] = {}
     for path in paths:
         try:
@@ -103,8 +103,10 @@ _ADDED: dict[str, Dialect] = {}  # by key; set once, when a process starts
 
 @cache
 def _shipped() -> dict[str, Dialect]:
-    reader = _mapping_part(READER)
-    found = [reader(text) for text in _mapping_part(SHIPPED)().values()]
+    reader, shipped = _mapping_part(READER), _mapping_part(SHIPPED)
+    if reader is None or shipped is None:
+        return {}
+    found = [reader(text) for text in shipped().values()]
     return {dialect.key: dialect for dialect in found}
 
 
@@ -113,8 +115,8 @@ def _mapped() -> dict[str, Dialect]:
 
 
 def _mapping_part(name: str) -> Any:  # Any: a function of the package that reads mapping files
-    [point] = entry_points(group=MAPPINGS, name=name)
-    return point.load()
+    """None without such a package."""
+    return next((point.load() for point in entry_points(group=MAPPINGS, name=name)), None)
 
 
 @cache

@@ -93,7 +93,22 @@ def test_a_payload_that_is_no_message_goes_to_quarantine_with_a_reason(
 @FEW
 @given(
     payload=st.binary(max_size=200),
-    place=st.sampled_from(["readings", "raw", "event", "status", "x/own/readings", "x/theengs/BTtoMQTT/A", "x/?", "?"]),
+    place=st.sampled_from(
+        [
+            "readings",
+            "raw",
+            "event",
+            "status",
+            "x/own/readings",
+            "x/theengs/BTtoMQTT/A",
+            "x/?",
+            "?",
+            "x/esphome/sensor/w/state",
+            "x/ble-scale-sync",
+            "x/tasmota/tele/t/SENSOR",
+            "x/zigbee2mqtt/a",
+        ]
+    ),
 )
 def test_any_bytes_on_any_topic_are_accounted_for(
     world: World, writer: BatchWriter, hub: UUID, payload: bytes, place: str
