@@ -94,8 +94,8 @@ def use_mappings(directory: Path | None) -> None:
         found[dialect.key] = dialect
     _ADDED.clear()
     _ADDED.update(found)
-    adapters.cache_clear()
-    dialects.cache_clear()
+    for cached in (adapters, dialects, remembering):
+        cached.cache_clear()
 
 
 _ADDED: dict[str, Dialect] = {}  # by key; set once, when a process starts
@@ -123,3 +123,9 @@ def _mapping_part(name: str) -> Any:  # Any: a function of the package that read
 def dialects() -> dict[str, Dialect]:
     """MQTT dialects by key."""
     return {adapter.key: adapter for adapter in adapters() if adapter.transport == "mqtt"}
+
+
+@cache
+def remembering() -> dict[str, RememberingDialect]:
+    """Those of them that need what came before."""
+    return {key: dialect for key, dialect in dialects().items() if isinstance(dialect, RememberingDialect)}
