@@ -17,7 +17,7 @@ import structlog
 import app_catalog
 from device_gateway.broker.control import disconnect_device
 from device_gateway.database.pool import AsyncPool, connect, open_pool
-from device_gateway.devices import edge_commands
+from device_gateway.devices import edge_commands, users
 from device_gateway.imports.worker import take_in_uploads
 from device_gateway.ingest import arrival, heard, inbox, memory, quarantine, replay
 from device_gateway.readings import days
@@ -57,6 +57,7 @@ HANDLERS: dict[str, Handler] = {
     "broker:disconnect": _disconnect,
     edge_commands.PUBLISH: edge_commands.publish_command,
     replay.JOB: _replay,
+    users.LEFT: users.tell_left,
 }
 
 

@@ -6,11 +6,12 @@ their own portal. See docs/decisions/012-whose-reading.md.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncConnection
 
-from device_gateway.database.pool import Row
+from device_gateway.database.pool import Row, open_pool
 from device_gateway.database.scoping import enter_space, space_scope
 from device_gateway.devices.claim_codes import code_hash, device_name, new_code
 from device_gateway.devices.holdings import holding_name
@@ -18,7 +19,9 @@ from device_gateway.devices.models import model_name
 from device_gateway.errors import ClaimRefused, GatewayError, NotFound
 from device_gateway.journal import Actor, Event, EventName, record
 from device_gateway.readings.user_index import LAST_USER
+from device_gateway.settings import Settings
 
+LEFT = "device_user:left"  # job: a holding ended, and with it who used the device
 SHARED = """SELECT d.id FROM gateway.device d JOIN gateway.device_holding h ON h.device_id = d.id
   WHERE d.shared AND upper_inf(h.during)"""
 PEOPLE = "SELECT user_index, mine, called, since, waiting FROM gateway.device_users(%s)"
@@ -183,6 +186,14 @@ async def end_user(connection: AsyncConnection[Row], space: UUID, device: UUID, 
             await enter_space(connection, other)
             await _tell(connection, EventName.DEVICE_USER_LEFT, other, Actor("system"), device, user)
     return True
+
+
+async def tell_left(settings: Settings, payload: dict[str, Any]) -> None:
+    """The job: a person is told that they are no longer a user of a device, since its holder holds it no more."""
+    space, device, user = UUID(payload["space"]), UUID(payload["device"]), int(payload["user"])
+    pool = open_pool(settings.required("database_url"), "gateway_app", size=2)
+    async with pool, pool.connection() as connection, space_scope(connection, space):
+        await _tell(connection, EventName.DEVICE_USER_LEFT, space, Actor("system"), device, user)
 
 
 def _check(user: int) -> None:

@@ -55,6 +55,8 @@ GROUP BY g.device_id, h.space_id, h.name ORDER BY h.space_id, g.device_id"""
 FORGET_REFUSED = """DELETE FROM gateway.reading_answer
   WHERE NOT mine AND answered_at < now() - make_interval(days => %s)"""
 
+FORGET_CODES = "DELETE FROM gateway.device_user_code WHERE expires_at < now() - interval '1 day'"
+
 
 class Answer(NamedTuple):
     """`mine`: of that space. Otherwise somebody said that it is not theirs, and nobody is asked again."""
@@ -90,7 +92,10 @@ def keep(connection: Connection[Row], unassigned: Sequence[Unassigned]) -> list[
 
 
 def expire(connection: Connection[Row], days: int) -> int:
-    """Delete what nobody answered for `days`, and tell whom it was asked of how many; returns how many readings."""
+    """Delete what nobody answered for `days`, and tell whom it was asked of how many; returns how many readings.
+
+    Refusals that old go too, and codes for users of devices that ran out.
+    """
     expired = 0
     with connection.transaction():
         for row in connection.execute(EXPIRE, (days, days)).fetchall():
@@ -103,6 +108,7 @@ def expire(connection: Connection[Row], days: int) -> int:
                 )  # fmt: skip
                 record_in_worker(connection, event)
         connection.execute(FORGET_REFUSED, (days,))
+        connection.execute(FORGET_CODES)
     return expired
 
 

@@ -1,5 +1,6 @@
 """ "Is this you?": who is asked, what is shown, and what becomes of the readings."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
@@ -8,7 +9,9 @@ import psycopg
 import pytest
 from ingest_world import World, glucose, message, outcomes, pressure, weight
 from psycopg import AsyncConnection
+from psycopg.rows import namedtuple_row
 
+from device_gateway.database.embedded import EmbeddedPostgres
 from device_gateway.database.pool import Row, connect
 from device_gateway.database.scoping import space_scope
 from device_gateway.devices.users import UserIsSomebody, end_user, invite_user, join
@@ -274,6 +277,20 @@ async def test_nobody_answers_for_a_device_that_is_somebody_elses(
             assert await gone.fetchall() == [(0,)]
     assert waiting(world, scale) == [70, 80]
     assert told(world, holder, "portal:inbox:accept") == []
+
+
+async def test_two_answers_at_once_are_one(
+    postgres: EmbeddedPostgres, world: World, writer: BatchWriter, portal: Portal, home: Home
+) -> None:
+    holder, _, scale = home
+    writer.commit([message(scale, *guests(*[f"{kg}.5" for kg in range(60, 88)], user=2))])
+    url = postgres.url("gateway_app", world.database)
+    async with await AsyncConnection.connect(url, autocommit=True, row_factory=namedtuple_row) as another:
+        answers = [accept(one, holder, scale, SECOND, ME, later=True) for one in (portal, another)]
+        assert sorted(await asyncio.gather(*answers)) == [0, 28]
+    assert len(values(world, holder)) == 28
+    assert told(world, holder, "portal:inbox:accept") == [28]
+    assert told(world, holder, "portal:device_user:map") == [None]
 
 
 async def test_what_fails_on_the_way_changes_nothing(

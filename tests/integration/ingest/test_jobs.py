@@ -118,3 +118,17 @@ def test_what_waited_too_long_for_an_answer_is_removed(world: World, start: Star
     world.rows(f"{late} WHERE (device_id, time) = (%s, %s)", scale, "2026-01-01T00:00:00Z")
     start(inbox_days="10")
     wait_until(lambda: len(world.inbox(scale)) == 1)
+
+
+def test_who_uses_a_device_is_told_when_its_holder_gives_it_away(world: World, start: StartJobs) -> None:
+    holder, person = world.space(), world.space()
+    scale = world.device(holder)
+    user = "INSERT INTO gateway.device_user (device_id, user_index, space_id, during, name)"
+    for number, space, name in ((1, holder, None), (2, person, "Balance")):
+        world.rows(f"{user} VALUES (%s, %s, %s, tstzrange(now(), NULL), %s)", scale, number, space, name)
+    world.release(scale, "2030-01-01T00:00:00Z")
+    start()
+    journal = "SELECT event, details FROM gateway.journal WHERE space_id = %s"
+    wait_until(lambda: bool(world.rows(journal, person)))
+    assert world.rows(journal, person) == [("portal:device_user:leave", {"device": "Balance", "user": 2})]
+    assert world.rows(journal, holder) == []

@@ -27,7 +27,11 @@ CREATE FUNCTION gateway.device_users_end() RETURNS trigger LANGUAGE plpgsql SET 
 DECLARE held tstzrange := tstzrange(NULL, upper(NEW.during));
 BEGIN
   DELETE FROM device_user u WHERE u.device_id = NEW.device_id AND upper_inf(u.during) AND isempty(u.during * held);
-  UPDATE device_user u SET during = u.during * held WHERE u.device_id = NEW.device_id AND upper_inf(u.during);
+  WITH ended AS (
+    UPDATE device_user u SET during = u.during * held WHERE u.device_id = NEW.device_id AND upper_inf(u.during) RETURNING u.*)
+  INSERT INTO job (kind, payload)  -- the other persons are told
+    SELECT 'device_user:left', jsonb_build_object('space', e.space_id, 'device', e.device_id, 'user', e.user_index)
+    FROM ended e WHERE e.space_id <> NEW.space_id;
   RETURN NULL;
 END $$;
 CREATE TRIGGER users_end AFTER UPDATE OF during ON gateway.device_holding FOR EACH ROW
@@ -44,7 +48,9 @@ CREATE TABLE gateway.device_user_code (
   used_at timestamptz);
 ALTER TABLE gateway.device_user_code ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON gateway.device_user_code USING (space_id = gateway.app_space());
+CREATE POLICY ingest ON gateway.device_user_code TO gateway_ingest USING (true);
 GRANT SELECT, INSERT ON gateway.device_user_code TO gateway_app;
+GRANT SELECT (expires_at), DELETE ON gateway.device_user_code TO gateway_ingest;
 
 -- Answers that no holding and no user says: of single readings, and of those that are not mine. Without a value. A device
 -- that sends its whole memory again is not asked about twice.
