@@ -39,7 +39,12 @@ class Pairing:
 
     async def stand_alone(self, model: str, name: str) -> dict[str, Any]:
         """A device, hub or edge with credentials of its own, as demo.json says it."""
-        answer = await asyncio.to_thread(claim_device, self._base_url, await self._code(name), model)
+        return self._shown(model, await self._claim(model, name))
+
+    async def _claim(self, model: str, name: str) -> dict[str, Any]:
+        return await asyncio.to_thread(claim_device, self._base_url, await self._code(name), model)
+
+    def _shown(self, model: str, answer: dict[str, Any]) -> dict[str, Any]:
         return {
             "id": answer["device_id"],
             "model": model,
@@ -65,9 +70,15 @@ class Pairing:
 
     async def edge(self, data_dir: Path, mqtt_url: str) -> dict[str, Any]:
         """The home hub, configured in `data_dir`."""
-        edge = await self.stand_alone("edge", "Home hub")
-        configure(data_dir, edge_id=edge["id"], mqtt_url=mqtt_url, password=edge["mqtt_password"])
-        return edge | {"in_use": True}
+        answer = await self._claim("edge", "Home hub")
+        configure(
+            data_dir,
+            edge_id=answer["device_id"],
+            mqtt_url=mqtt_url,
+            password=answer["mqtt"]["password"],
+            bond_key=answer.get("bond_key"),
+        )
+        return self._shown("edge", answer) | {"in_use": True}
 
     async def beside_edge(  # noqa: PLR0917  # the order in which one says it
         self, data_dir: Path, radio: str, edge: dict[str, Any], name: str, address: str, passkey: int | None = None

@@ -27,7 +27,7 @@ from device_gateway.errors import BadSetting, GatewayError
 from device_gateway.settings import Settings
 
 KEY_OCTETS: Final = 32  # X25519, RFC 7748 §5
-LONGEST_BOX: Final = 2048  # octets: the keys of a bond are a few hundred
+LONGEST_BOX: Final = 2560  # octets: the keys of a bond are a few hundred; in base64 it still fits an event of 4096
 SHORTEST_BOX: Final = KEY_OCTETS + 16  # the encapsulated key and the tag of nothing at all
 
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)

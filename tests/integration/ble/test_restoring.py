@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from ble_world import PASSKEY, Meter, Person, until
+from bleak.backends.device import BLEDevice
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from device_gateway.devices.bond_box import public_text, seal
@@ -21,7 +22,7 @@ from device_gateway.transports.ble.radio import open_radio
 from device_gateway.transports.ble.scan import find
 from device_gateway.transports.edge import state as edge_state
 from device_gateway.transports.edge.attending import Attendant
-from device_gateway.transports.edge.bond_keeping import Secrets, keep_bind_key
+from device_gateway.transports.edge.bond_keeping import Secrets, keep_bind_key, keep_bond
 from device_gateway.transports.edge.pairing import EdgeAgent, PairingDesk
 from device_gateway.transports.edge.publisher import Publisher
 from device_gateway.transports.edge.restore import CarriedDevice, Restored, restore_meters
@@ -107,6 +108,28 @@ def test_a_bind_key_is_told_once_and_sealed(tmp_path: Path) -> None:
         assert [keep_bind_key(state, meter) for _ in range(2)] == [True, False]
         assert b"sixteen octets!!" not in state.spool.oldest(1, set())[0].body
     assert len(spooled(tmp_path, "bond")) == 1
+
+
+async def test_a_bond_that_is_too_large_for_the_gateway_counts_as_one_that_is_not_given(
+    air: str, start_meter: StartMeter, tmp_path: Path
+) -> None:
+    meter = start_meter(records=1)
+    radio = Verbose(air, bonds=tmp_path / "edge" / "bonds.json", agent=Person())
+    device = (await find(radio, meter.address, 10)).device
+    with edge_state.opened(configured(tmp_path)) as state:
+        read = ReadMeter("meter", meter.address, "ble-glucose", None, None)
+        state.set_meter(read)
+        assert [await keep_bond(state, radio, device, read) for _ in range(2)] == [True, False]
+    [told] = spooled(tmp_path, "bond")
+    assert "bond" not in told
+    await radio.close()
+
+
+class Verbose(VirtualRadio):
+    """A radio that has more to say of a bond than any."""
+
+    async def bond_of(self, _device: BLEDevice) -> bytes | None:
+        return bytes(5000)
 
 
 class Windows(VirtualRadio):

@@ -6,7 +6,7 @@ CREATE TABLE gateway.device_bond (
   device_id uuid PRIMARY KEY REFERENCES gateway.device,
   space_id uuid NOT NULL REFERENCES gateway.space,
   edge_id uuid NOT NULL REFERENCES gateway.device,
-  sealed bytea CHECK (octet_length(sealed) <= 2048),  -- NULL: the edge's system does not give it away
+  sealed bytea CHECK (octet_length(sealed) <= 2560),  -- NULL: the edge's system does not give it away
   made_at timestamptz NOT NULL,                 -- the edge's time: what came late undoes nothing
   updated_at timestamptz NOT NULL DEFAULT now());
 CREATE INDEX ON gateway.device_bond (space_id);

@@ -12,7 +12,7 @@ import msgspec
 import structlog
 from bleak.backends.device import BLEDevice
 
-from device_gateway.devices.bond_box import seal
+from device_gateway.devices.bond_box import LONGEST_BOX, seal
 from device_gateway.transports.ble.consent import User
 from device_gateway.transports.ble.radio import Radio
 from device_gateway.transports.edge.messages import event_message
@@ -52,16 +52,20 @@ def keep_bind_key(state: EdgeState, meter: Meter) -> bool:
 
 
 def _keep(state: EdgeState, meter: Meter, secrets: Secrets | None) -> bool:
-    """None: there is a bond, and this host's system does not give it away."""
+    """None: there is a bond, and this host's system does not give it away, or more than the gateway would take."""
     key = state.bond_key() or ""
     text = msgspec.json.encode(secrets)
     fingerprint = NOT_GIVEN if secrets is None else sha256(key.encode() + text).hexdigest()
     if fingerprint == state.bond_told(meter.device_id):
         return False
     try:
-        box = None if secrets is None else b64encode(seal(text, key, meter.device_id)).decode()
+        box = None if secrets is None else seal(text, key, meter.device_id)
+        if box is not None and len(box) > LONGEST_BOX:
+            return _keep(state, meter, None)
+        text_box = None if box is None else b64encode(box).decode()
+        told = event_message("bond", datetime.now().astimezone(), device=meter.device_id, bond=text_box)
         with state.transaction():
-            state.spool.put(event_message("bond", datetime.now().astimezone(), device=meter.device_id, bond=box))
+            state.spool.put(told)
             state.note_bond_told(meter.device_id, fingerprint)
     except (ValueError, SpoolFull) as error:
         _log.warning("edge.bond_not_told", device=meter.device_id, error=type(error).__name__)
