@@ -8,7 +8,7 @@ from msgspec import structs
 from device_gateway.devices.local_names import qualified
 from device_gateway.devices.topics import OWN_DIALECT, Topic
 from device_gateway.ingest.arrival import RETAINED, is_timeless
-from device_gateway.ingest.dialects import Dialect, RememberingDialect
+from device_gateway.ingest.dialects import Dialect, remembering
 from device_gateway.ingest.memory import Memory
 from device_gateway.ingest.message import Message
 from device_gateway.readings.model import ClockMeasurement, Decoded, Reading, Rejected
@@ -18,11 +18,12 @@ Named = TypeVar("Named", Reading | Rejected, ClockMeasurement)
 
 def read_from_hub(message: Message, topic: Topic, dialect: Dialect, memory: Memory) -> tuple[Decoded | Rejected, bool]:
     """(what `dialect` makes of it, whether its readings have the time at which it came)."""
-    if not isinstance(dialect, RememberingDialect):
+    with_memory = remembering().get(topic.dialect)
+    if with_memory is None:
         decoded = dialect.decode(topic.subtopic, message.payload, message.received_at)
         timeless = isinstance(decoded, Decoded) and is_timeless(decoded)
     else:
-        decoded = dialect.decode_with(memory.of(topic), topic.subtopic, message.payload, message.received_at)
+        decoded = with_memory.decode_with(memory.of(topic), topic.subtopic, message.payload, message.received_at)
         timeless = isinstance(decoded, Rejected) or is_timeless(decoded)
     if not isinstance(decoded, Decoded):
         return decoded, timeless

@@ -4,7 +4,6 @@ Read at the beginning of a batch, written in its transaction. A sender's message
 """
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -12,7 +11,7 @@ from psycopg import Connection
 
 from device_gateway.database.pool import Row
 from device_gateway.devices.topics import Topic, parse_topic
-from device_gateway.ingest.dialects import RememberingDialect, dialects
+from device_gateway.ingest.dialects import remembering
 from device_gateway.ingest.message import Message
 from device_gateway.readings.model import Decoded, Rejected
 
@@ -77,7 +76,7 @@ def recall(connection: Connection[Row], messages: Iterable[Message]) -> Memory:
     """What the dialects of `messages` have to remember; no question to the database when none has."""
     owners: set[Owner] = set()
     for message in messages:
-        if "/x/" in message.topic and (topic := parse_topic(message.topic)) and _remembers(topic.dialect):
+        if "/x/" in message.topic and (topic := parse_topic(message.topic)) and topic.dialect in remembering():
             owners.add((topic.sender, topic.dialect))
     known: dict[Owner, dict[str, str]] = {owner: {} for owner in owners}
     if owners:
@@ -85,11 +84,6 @@ def recall(connection: Connection[Row], messages: Iterable[Message]) -> Memory:
         for row in connection.execute(RECALL, ([owner[0] for owner in wanted], [owner[1] for owner in wanted])):
             known[row.sender, row.dialect][row.key] = row.value
     return Memory(known)
-
-
-@lru_cache(maxsize=256)  # bounded: names come from outside
-def _remembers(dialect: str) -> bool:
-    return isinstance(dialects().get(dialect), RememberingDialect)
 
 
 def expire(connection: Connection[Row]) -> int:

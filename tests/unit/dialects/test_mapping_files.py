@@ -39,7 +39,7 @@ context = { user = "$.user" }
 def no_file_stays() -> Iterator[None]:
     yield
     module._ADDED.clear()
-    for cached in (module.adapters, module.dialects, known_models):
+    for cached in (module.adapters, module.dialects, module.remembering, known_models):
         cached.cache_clear()
 
 
