@@ -20,6 +20,7 @@ from app_catalog import Application, approve_application, register_vendor, submi
 from device_gateway.accounts import Account, create_account
 from device_gateway.app import create_app
 from device_gateway.database.pool import connect
+from device_gateway.metrics import UNIT_NUMBERS
 from device_gateway.settings import Settings
 
 BASE = "http://127.0.0.1:8000"
@@ -170,9 +171,9 @@ def lived_in(space: Space, owner_url: str, days: int = 40, address: str = "C0:FF
         connection.execute("UPDATE gateway.device SET shared = true WHERE id = %s", (scale,))
         connection.execute(
             "INSERT INTO gateway.reading_inbox (device_id, metric, time, seq, version, value, decimals, flags, context)"
-            " SELECT %s, 'body-weight', now() - n * interval '5 hours', n, 1, 60 + n, 1, 1, '{\"user-index\": 2}'"
+            " SELECT %s, 'body-weight', now() - n * interval '5 hours', n, 1, 60 + n, 1, %s, '{\"user-index\": 2}'"
             " FROM generate_series(1, 3) n",
-            (scale,),
+            (scale, UNIT_NUMBERS["kg"]),
         )
     for day in range(days):
         for hour, level in ((7, 105), (12, 150), (19, 128)):

@@ -113,7 +113,7 @@ CREATE FUNCTION gateway.inbox_asked(p_device uuid)
   LANGUAGE sql STABLE SET search_path = gateway, pg_temp AS $$
   SELECT w.device_id,
     CASE WHEN i.time <@ w.before THEN 'before'
-         WHEN (SELECT u.space_id <> app_space() FROM device_user u
+         WHEN i.user_index IS NOT NULL AND (SELECT u.space_id <> app_space() FROM device_user u
                WHERE u.device_id = w.device_id AND u.user_index = i.user_index AND u.during && w.held
                  AND coalesce(lower(u.during), '-infinity') <= i.time
                ORDER BY lower(u.during) DESC NULLS LAST LIMIT 1) THEN 'other'
@@ -133,8 +133,11 @@ CREATE FUNCTION gateway.inbox_groups()
   FROM inbox_asked(NULL) a GROUP BY a.device_id, a.part, a.user_index $$;
 
 CREATE OR REPLACE FUNCTION gateway.inbox_count(p_device uuid) RETURNS bigint
-  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = gateway, pg_temp
-  AS $$ SELECT count(*) FROM inbox_asked(p_device) $$;
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = gateway, pg_temp AS $$
+  SELECT count(*) FROM inbox_windows() w CROSS JOIN LATERAL (
+    SELECT DISTINCT r.metric, r.time, r.seq FROM reading_inbox r
+    WHERE r.device_id = p_device AND (r.time <@ w.held OR r.time <@ w.before)) i
+  WHERE w.device_id = p_device $$;
 
 -- The newest p_moments moments of one question, with their values: only of a time when the space held the device, and
 -- never of a user who was another person.
