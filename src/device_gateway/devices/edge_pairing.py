@@ -17,6 +17,7 @@ from device_gateway.devices.models import known_model
 from device_gateway.devices.pairing import BLUETOOTH_ADDRESS, MACOS_IDENTIFIER, attach
 from device_gateway.errors import GatewayError, NotFound
 from device_gateway.journal import Actor, Event, EventName, record
+from device_gateway.readings.user_index import LAST_USER
 
 SCAN_S = 30  # seconds: a device on a button cell advertises once a second, and somebody must wake it up first
 SILENT_S = 15  # seconds without a word from the edge: it is away
@@ -112,6 +113,12 @@ class EdgePairing:
         """Whether the device showed something that only who has it in hand can have read: so says the edge, and the
         patient was asked for it here."""
         return self.said == "paired" and self.answered is not None and self.details.get("proof") == self.answered
+
+    @property
+    def user(self) -> int | None:
+        """Who the patient is on a scale that tells people apart."""
+        user = self.details.get("user_index")
+        return user if self.said == "paired" and type(user) is int and 0 <= user <= LAST_USER else None
 
 
 async def edges(connection: AsyncConnection[Row], space: UUID) -> list[AvailableEdge]:

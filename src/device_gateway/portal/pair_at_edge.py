@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from device_gateway.devices.bond_box import gateway_public_key
 from device_gateway.devices.claim_codes import NAME_LENGTH, BadDeviceName, BadSince
 from device_gateway.devices.edge_pairing import EdgePairing, EdgeUnknown, NoProof, NotPaired, StillInUse
 from device_gateway.devices.models import model_name
+from device_gateway.devices.users import UserIsSomebody, map_user
 from device_gateway.errors import DeviceAlreadyClaimed
 from device_gateway.portal.new_device import since_of
 from device_gateway.portal.patient import Patient, space_of
@@ -43,7 +45,7 @@ FAILURES: Mapping[str, str] = {
     "LinkLost": _("The connection to the device was lost."),
     "RadioUnavailable": _("The edge has no Bluetooth at the moment."),
 }
-QUESTIONS = ("passkey_wanted", "key_wanted", "consent_wanted", "number", "risk", "paired", "failed")
+QUESTIONS = ("passkey_wanted", "key_wanted", "user_wanted", "number", "risk", "paired", "failed")
 ANOTHER_FAILURE = _("Pairing did not work.")
 PROBLEMS = {
     BadDeviceName: _("Give it a name of 1 to 60 characters."),
@@ -130,10 +132,13 @@ async def _add(request: Request, account: Patient, pairing: EdgePairing, form: M
         now = datetime.now(UTC)
         since = now if take_over else since_of(day, words, now)
         async with pool_of(request).connection() as connection:
-            await edge_pairing.add(
+            device = await edge_pairing.add(
                 connection, account, space_of(account), pairing, name=name, since=since, take_over=take_over,
                 bond_key=gateway_public_key(settings_of(request)),
             )  # fmt: skip
+            if (user := pairing.user) is not None:  # whom the edge registered for the patient, or the patient named
+                with suppress(UserIsSomebody):
+                    await map_user(connection, space_of(account), device, user, account.actor)
     except NotPaired:
         pass  # sent twice, or too late: the page says where it is
     except DeviceAlreadyClaimed:

@@ -118,7 +118,7 @@ async def test_the_patient_is_asked_for_user_and_code_while_pairing(
     gateway.command(edge_id, {"command": "pair", "pairing": PAIRING, "address": ADDRESS})
     await until(lambda: bool(gateway.told("risk")))
     gateway.command(edge_id, {"command": "confirm", "pairing": PAIRING, "accept": True})
-    await until(lambda: bool(gateway.told("consent_wanted")))
+    await until(lambda: bool(gateway.told("user_wanted")))
     gateway.command(edge_id, {"command": "user", "pairing": PAIRING, "user_index": 4, "code": 1003})
     await until(lambda: bool(gateway.told("paired")))
     assert gateway.told("paired")[0]["user_index"] == 4

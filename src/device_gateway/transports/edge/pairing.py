@@ -4,7 +4,7 @@ One pairing at a time; another one takes its place. What happens is told as even
 
     heard {address, name, adapter, model, rssi_dbm}   scanned {devices}
     key_wanted {address}: a bind key    measurement_wanted {address}: of a device that broadcasts
-    consent_wanted {address}: a user of a scale and their code, since it registers no more
+    user_wanted {address}: a user of a scale and their code, since it registers no more
     passkey_wanted {address}    number {address, number}    risk {address}: the bond would prove nothing
     paired {address, adapter, model, name, proof}   proof: "passkey", "number" or "none"
     failed {reason}
@@ -109,7 +109,7 @@ class Pairing:
 
     async def user(self, address: str) -> User | None:
         """Somebody whom the scale knows already, and the consent code that it shows for them."""
-        self.tell("consent_wanted", address=address)
+        self.tell("user_wanted", address=address)
         index, _, code = (await self._answer(USER_S) or "").partition(" ")
         return User(int(index), int(code)) if index.isdecimal() and code.isdecimal() else None
 
