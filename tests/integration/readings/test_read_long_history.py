@@ -1,14 +1,15 @@
 """A page of a long history costs what a page costs: the index is walked from where the last page ended."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 from reading_world import Space
 
 from device_gateway.database.scoping import space_scope
-from device_gateway.readings import reading_back
+from device_gateway.readings import reading_back, summaries
+from device_gateway.readings.days import roll_up
 from device_gateway.readings.reading_id import ReadingId, microseconds
 from device_gateway.readings.windows import Interval, Position, newer_than, older_than, windows
 
@@ -80,6 +81,59 @@ async def test_one_reading_the_latest_and_a_count_of_a_day_do_not_read_the_histo
         assert answer, name
         assert scans == 0, name
         assert blocks < READINGS // 100, name
+
+
+async def test_sums_of_a_stretch_read_that_stretch_and_nothing_else(history, app_pool, owner_url):
+    since, until = datetime(2026, 7, 1, tzinfo=UTC), datetime(2026, 7, 2, tzinfo=UTC)
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE gateway.reading")
+    questions = {
+        "days": lambda c: summaries.means(c, "interstitial-glucose", since, until),
+        "buckets": lambda c: summaries.buckets(c, "interstitial-glucose", since, until, timedelta(minutes=15)),
+        "gaps": lambda c: summaries.gaps(c, "interstitial-glucose", since, until, timedelta(minutes=4)),
+        "profile": lambda c: summaries.day_profile(c, "interstitial-glucose", since, until, 30),
+    }
+
+    async def look(connection, question):
+        async with space_scope(connection, history.id):
+            return await question(connection)
+
+    for name, question in questions.items():
+        answer, scans, blocks = await statistics(app_pool, owner_url, lambda c, q=question: look(c, q))
+        assert answer, name
+        assert scans == 0, name
+        assert blocks < READINGS // 100, name
+
+
+async def test_a_year_of_days_is_read_from_the_roll_ups(history, app_pool, owner_url):
+    async with app_pool.connection() as connection:
+        await roll_up(connection, datetime(2027, 1, 1, tzinfo=UTC))
+
+    async def look(connection):
+        async with space_scope(connection, history.id):
+            year = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+            return await summaries.means(connection, "interstitial-glucose", *year, "month")
+
+    months, scans, blocks = await statistics(app_pool, owner_url, look)
+    assert sum(month.readings for month in months) == READINGS
+    assert scans == 0
+    assert blocks < 200
+
+
+def test_the_newest_reading_of_many_months_is_found_in_the_newest_month(owner_url):
+    """The statement inside gateway.reading_newest again: older partitions are not even opened."""
+    space = Space(owner_url)
+    key = space.fill("body-weight", space.device(), "2022-01-01T00:00:00Z", "7 days", 200)
+    statement = """EXPLAIN (ANALYZE, FORMAT TEXT) SELECT r.* FROM gateway.reading r
+        WHERE r.series = %s AND r.time >= '-infinity' AND r.time <= 'infinity' AND (r.time, r.seq) < ('infinity', 0)
+        ORDER BY r.time DESC, r.seq DESC LIMIT 1"""
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        connection.execute("SET ROLE gateway_owner")
+        lines = [row[0] for row in connection.execute(statement, (key,))]
+    scans = [line for line in lines if "Scan" in line]
+    assert len(scans) >= 40
+    assert [line for line in scans if "Seq Scan" in line and "never executed" not in line] == []
+    assert len([line for line in scans if "never executed" not in line]) == 1
 
 
 async def test_the_plan_of_a_page_is_an_index_scan_and_no_sort(history, owner_url):

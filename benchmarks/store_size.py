@@ -1,0 +1,75 @@
+"""What a reading costs on disk: with its index in a partition, and compressed in columns.
+
+A sensor's reading every five minutes; the values wander as glucose does, so that compression has something to do.
+Compressed needs TimescaleDB under its own licence: PGlite from npm, installed into a directory of its own.
+"""
+
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from psycopg import Connection
+
+from benchmarks.figure import Figure
+from device_gateway.database.embedded import EmbeddedPostgres
+from device_gateway.database.migrate import migrate
+from device_gateway.database.pool import connect
+from device_gateway.store.compression import compress_older_than
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+
+from columnstore_server import columnstore_server  # it is beside the tests
+
+SENSORS, DAYS = 50, 28
+COLUMN_SENSORS = 10  # PGlite is slow; a segment is a series, so more of them change nothing
+PLAIN_AIM, COMPRESSED_AIM = 170, 12  # bytes
+# As the readings come: all sensors at one time, then at the next. A wave a day, a smaller one, a little noise, and
+# clocks that are a second or two early or late.
+FILL = """INSERT INTO gateway.reading (series, time, seq, value, decimals, offset_min, flags)
+  SELECT s, t, n, round(120 + 40 * sin(n / 45.8 + s) + 25 * sin(n / 9.3 + 2 * s) + 3 * (random() - 0.5)), 0, 60, 1
+  FROM generate_series(0, %(days)s * 288 - 1) n, generate_series(1, %(sensors)s) s,
+    LATERAL (SELECT timestamptz '2026-02-01' + n * interval '5 minutes' + s * interval '13 seconds'
+      + (3 * random() + 0 * n)::int * interval '1 second' AS t) x"""
+PLAIN_BYTES = """SELECT sum(pg_total_relation_size(inhrelid))::float8 AS bytes FROM pg_inherits
+  WHERE inhparent = 'gateway.reading'::regclass"""
+COMPRESSED_BYTES = """SELECT sum(after_compression_total_bytes)::float8 AS bytes
+  FROM hypertable_compression_stats('gateway.reading')"""
+
+
+def run() -> list[Figure]:
+    with TemporaryDirectory(prefix="dg-bench-") as directory:
+        return [_plain(Path(directory)), _compressed(Path(directory) / "pglite")]
+
+
+def _plain(directory: Path) -> Figure:
+    server = EmbeddedPostgres(directory)
+    server.start()
+    try:
+        migrate(server.url("gateway_owner"))
+        with connect(server.url("gateway_owner"), "gateway_owner") as owner:
+            owner.execute("SELECT gateway.ensure_partition(ARRAY[timestamptz '2026-02-01', '2026-03-01'])")
+            _fill(owner, SENSORS)
+            [size] = owner.execute(PLAIN_BYTES).fetchall()
+    finally:
+        server.stop()
+    each = size.bytes / (SENSORS * DAYS * 288)
+    how = f"{SENSORS} sensors for {DAYS} days as they come, native partition with its index; limit: the aim"
+    return Figure("bytes-per-reading", round(each, 1), PLAIN_AIM, round(each / PLAIN_AIM, 2), "bytes", how)
+
+
+def _compressed(directory: Path) -> Figure:
+    with columnstore_server(directory) as url, connect(url, "gateway_owner") as owner:
+        _fill(owner, COLUMN_SENSORS)
+        compress_older_than(owner, timedelta(0), datetime.now(UTC) + timedelta(days=3650))
+        [size] = owner.execute(COMPRESSED_BYTES).fetchall()
+    each = size.bytes / (COLUMN_SENSORS * DAYS * 288)
+    how = f"{COLUMN_SENSORS} sensors for {DAYS} days, chunks of a week in the columnstore (PGlite); limit: the aim"
+    return Figure(
+        "bytes-per-reading-compressed", round(each, 1), COMPRESSED_AIM, round(each / COMPRESSED_AIM, 2), "bytes", how
+    )
+
+
+def _fill(owner: Connection[Any], sensors: int) -> None:
+    owner.execute(FILL, {"days": DAYS, "sensors": sensors})
