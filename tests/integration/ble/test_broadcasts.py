@@ -51,7 +51,7 @@ def weights(gateway: Gateway) -> list[str]:
 
 
 @pytest.mark.usefixtures("edge_id")
-@pytest.mark.parametrize("kind", ["mi-scale", "mi-body"])
+@pytest.mark.parametrize("kind", [pytest.param("mi-scale", marks=pytest.mark.slow), "mi-body"])
 async def test_a_weighing_that_is_repeated_is_one_reading_and_the_next_one_another(
     start_scale: StartScale, start_edge: StartEdge, gateway: Gateway, tmp_path: Path, kind: str
 ) -> None:
@@ -117,6 +117,7 @@ async def test_an_encrypted_scale_is_read_with_its_key_and_a_wrong_key_is_told_o
     assert len(gateway.told("key_wrong")) == 1
 
 
+@pytest.mark.slow
 async def test_an_encrypted_scale_is_paired_from_afar_by_its_key_and_a_weighing(
     start_scale: StartScale, start_edge: StartEdge, gateway: Gateway, tmp_path: Path, edge_id: str
 ) -> None:

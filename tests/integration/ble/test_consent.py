@@ -109,6 +109,7 @@ async def test_each_users_measurements_arrive_under_their_number(  # noqa: PLR09
     assert scale.memory.waiting == []
 
 
+@pytest.mark.slow
 async def test_the_patient_is_asked_for_user_and_code_while_pairing(
     start_scale: StartScale, start_edge: StartEdge, gateway: Gateway, edge_id: str, tmp_path: Path
 ) -> None:

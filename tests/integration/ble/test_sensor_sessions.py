@@ -40,7 +40,7 @@ def states(gateway: Gateway) -> list[str]:
     return [event["state"] for event in gateway.told("session")]
 
 
-@pytest.mark.parametrize("crc", [False, True], ids=["plain", "CRC"])
+@pytest.mark.parametrize("crc", [pytest.param(False, marks=pytest.mark.slow), True], ids=["plain", "CRC"])
 async def test_a_waiting_sensor_is_started_only_when_that_was_asked_for(
     start_sensor: StartSensor, start_edge: StartEdge, gateway: Gateway, edge_id: str, crc: bool
 ) -> None:

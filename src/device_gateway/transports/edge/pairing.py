@@ -227,8 +227,7 @@ class PairingDesk:
         try:
             if self.radio is None:
                 raise RadioUnavailable
-            async with self._attendant.paused():
-                await work(self.radio, pairing)
+            await work(self.radio, pairing)
         except GatewayError as error:
             pairing.tell("failed", reason=type(error).__name__)
             _log.warning("edge.pairing_failed", error=type(error).__name__, why=error.message)
@@ -248,19 +247,26 @@ class PairingDesk:
                     rssi_dbm=device.rssi_dbm,
                 )
 
-        with self._attendant.overhearing(heard):
-            await asyncio.sleep(min(seconds, LONGEST_SCAN_S))
+        async with self._attendant.paused():
+            with self._attendant.overhearing(heard):
+                await asyncio.sleep(min(seconds, LONGEST_SCAN_S))
         pairing.tell("scanned", devices=len(told))
 
     async def _pair(self, radio: Radio, pairing: Pairing, address: str) -> None:
-        """A bond made now: an older one proves nothing of who holds the device today."""
+        """The meters wait meanwhile, but not for somebody who looks up a key and walks to a scale."""
         while not pairing.answers.empty():
             pairing.answers.get_nowait()
         pairing.proof = "none"
-        heard = await self._attendant.hear(address, FIND_S)
+        async with self._attendant.paused():
+            heard = await self._attendant.hear(address, FIND_S)
+            if not heard.broadcasts:
+                await self._bond(radio, pairing, heard)
         if heard.broadcasts:
             await self._pair_by_broadcast(pairing, heard)
-            return
+
+    async def _bond(self, radio: Radio, pairing: Pairing, heard: Heard) -> None:
+        """A bond made now: an older one proves nothing of who holds the device today."""
+        address = heard.address
         await forget_bond(radio, heard.device)
         self._state.forgotten(address)
         self._agent.pairing = pairing
