@@ -50,7 +50,7 @@ def test_a_bond_is_kept_as_it_was_sealed_and_a_late_one_undoes_nothing(
     assert kept(world, meter)[0].sealed is None
 
 
-@pytest.mark.parametrize("box", ["", "AAAA", "no base64 ****", 7, True, "A" * 2800])
+@pytest.mark.parametrize("box", ["", "AAAA", "no base64 ****", 7, True, "A" * 3600])
 def test_what_is_no_box_is_not_kept(world: World, pair: tuple[UUID, UUID, UUID], box: object) -> None:
     _, edge, meter = pair
     bond(world, edge, meter, boxed(meter))
