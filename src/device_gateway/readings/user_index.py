@@ -10,7 +10,7 @@ UNKNOWN_USER: Final = 255
 
 
 def user_of(context: Mapping[str, object] | None) -> int | None:
-    """0 to 254; 255 where the device does not know who it was, or says it unintelligibly; None where it names no user."""
+    """0 to 254; 255 where the device did not know who it was, or cannot be understood; None where it names no user."""
     if not context:
         return None
     if context.get(USER_UNKNOWN) is True:

@@ -146,8 +146,8 @@ def test_partitions_give_no_right_that_their_table_does_not_give(world: World) -
 
 @pytest.mark.parametrize(
     "table",
-    ["reading", "reading_version", "reading_day", "reading_day_dirty", "account", "session", "quarantine", "reading_inbox", "journal_head", "migration",
-     "device_clock", "device_clock_used"],
+    ["reading", "reading_version", "reading_day", "reading_day_dirty", "account", "session", "quarantine",
+     "reading_inbox", "journal_head", "migration", "device_clock", "device_clock_used"],
 )  # fmt: skip
 @pytest.mark.parametrize("statement", ["SELECT * FROM", "DELETE FROM", "TRUNCATE", "INSERT INTO {} DEFAULT VALUES"])
 def test_the_application_has_no_right_to_what_it_does_not_need(app_url: str, table: str, statement: str) -> None:
