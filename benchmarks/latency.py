@@ -27,9 +27,7 @@ from device_gateway.database.pool import open_pool
 from device_gateway.devices.topics import sent_filters, topic_of
 from device_gateway.settings import load_settings
 
-sys.path.insert(
-    0, str(Path(__file__).parents[1] / "tests" / "support")
-)  # apps with tokens
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))  # apps with tokens
 
 from fhir_world import Session, World
 
