@@ -241,17 +241,17 @@ def test_a_history_is_looked_at_and_then_imported(
     page.set_input_files("#file", {"name": "glucose.csv", "mimeType": "text/csv", "buffer": content})
     page.get_by_role("button", name="Examiner le fichier").click()
     expect(page.get_by_role("status")).to_contain_text("en cours d’examen")
-    assert look != "phone" or faults(page) == []  # without JavaScript the page reloads itself meanwhile
+    assert look != "phone" or faults(page) == []  # axe is JavaScript
     work(settings)
     expect(page.get_by_role("status")).to_contain_text("Voici ce que contient le fichier")  # the page looks by itself
     expect(page.locator("dd", has_text=serial)).to_be_visible()
     page.locator("summary").click()
     expect(page.get_by_text("Enregistrement 4 : il n’a pas de valeur possible")).to_be_visible()
-    assert faults(page) == []
+    assert look != "phone" or faults(page) == []
     page.get_by_role("button", name="L’importer").click()
     work(settings)
     expect(page.get_by_role("status")).to_contain_text("Le fichier est importé")
-    assert faults(page) == []
+    assert look != "phone" or faults(page) == []
     kept = page.get_by_role("link", name="Garder les enregistrements refusés").get_attribute("href")
     assert "LO" in page.request.get(f"{portal.base}{kept}").text()
 
