@@ -1,16 +1,24 @@
 -- Replays: what is stored already, with the same content, is neither locked nor written to. The answer holds whatever else
 -- goes on: a row that is seen was committed. Anything else goes the former way, where the unique index and the trigger
--- keep_version decide, also between writers at once. Joins by anything but the index would read the whole table.
+-- keep_version decide, also between writers at once. Joins by anything but the index would read the whole table; the
+-- bounds of time, known when the statement is planned, spare it the partitions or chunks that hold none of them.
 CREATE OR REPLACE FUNCTION gateway.reading_put(p_series int4[], p_time timestamptz[], p_seq int8[], p_value float8[], p_value2 float8[],
     p_value3 float8[], p_decimals int2[], p_offset_min int2[], p_flags int2[], p_context text[])
   RETURNS TABLE (series int4, "time" timestamptz, seq int8, version int2)
-  LANGUAGE sql SECURITY DEFINER SET search_path = gateway, pg_temp
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = gateway, pg_temp SET plan_cache_mode = force_custom_plan
   SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
-  INSERT INTO reading AS r (series, time, seq, value, value2, value3, decimals, offset_min, flags, context)
+#variable_conflict use_column
+DECLARE
+  low timestamptz;
+  high timestamptz;
+BEGIN
+  SELECT min(t), max(t) INTO low, high FROM unnest(p_time) t;
+  RETURN QUERY INSERT INTO reading AS r (series, time, seq, value, value2, value3, decimals, offset_min, flags, context)
   SELECT x.series, x.time, x.seq, x.value, x.value2, x.value3, x.decimals, x.offset_min, x.flags, x.context::jsonb
     FROM unnest(p_series, p_time, p_seq, p_value, p_value2, p_value3, p_decimals, p_offset_min, p_flags, p_context)
       AS x (series, time, seq, value, value2, value3, decimals, offset_min, flags, context)
     WHERE NOT EXISTS (SELECT FROM reading k WHERE k.series = x.series AND k.time = x.time AND k.seq = x.seq
+      AND k.time BETWEEN low AND high
       AND k.value = x.value AND k.decimals = x.decimals AND k.flags = x.flags
       AND k.value2 IS NOT DISTINCT FROM x.value2 AND k.value3 IS NOT DISTINCT FROM x.value3
       AND k.context IS NOT DISTINCT FROM x.context::jsonb)
@@ -19,4 +27,5 @@ CREATE OR REPLACE FUNCTION gateway.reading_put(p_series int4[], p_time timestamp
       version = r.version + 1
     WHERE (r.value, r.value2, r.value3, r.decimals, r.flags, r.context)
         IS DISTINCT FROM (excluded.value, excluded.value2, excluded.value3, excluded.decimals, excluded.flags, excluded.context)
-  RETURNING r.series, r.time, r.seq, r.version $$;
+  RETURNING r.series, r.time, r.seq, r.version;
+END $$;
