@@ -8,7 +8,7 @@ REVOKE EXECUTE ON FUNCTION gateway.reading_put_months FROM gateway_ingest;
 CREATE FUNCTION gateway.reading_put(p_series int4[], p_time timestamptz[], p_seq int8[], p_value float8[], p_value2 float8[],
     p_value3 float8[], p_decimals int2[], p_offset_min int2[], p_flags int2[], p_context text[])
   RETURNS TABLE (series int4, "time" timestamptz, seq int8, version int2)
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = gateway, pg_temp
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = gateway, pg_temp SET plan_cache_mode = force_custom_plan
   SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
