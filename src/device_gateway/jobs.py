@@ -17,7 +17,7 @@ import structlog
 import app_catalog
 from device_gateway.broker.control import disconnect_device
 from device_gateway.database.pool import AsyncPool, connect, open_pool
-from device_gateway.devices import edge_commands, users
+from device_gateway.devices import certificates, edge_commands, users
 from device_gateway.imports.worker import take_in_uploads
 from device_gateway.ingest import arrival, heard, inbox, memory, quarantine, replay
 from device_gateway.readings import days
@@ -161,5 +161,5 @@ def _expire(settings: Settings) -> None:
             log.info("quarantine expired", rows=expired)
         if expired := inbox.expire(connection, settings.inbox_days):
             log.info("inbox expired", readings=expired)
-        for part in (arrival, heard, memory):
+        for part in (arrival, certificates, heard, memory):
             part.expire(connection)

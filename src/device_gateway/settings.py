@@ -38,6 +38,28 @@ class Settings(BaseSettings):
     mqtt_url: str = Field("", description="mqtt(s)://user:password@host:port of the broker, for ingestion.")
     mqtt_public_url: str = Field("", description="mqtt(s)://host:port that devices are told; default: mqtt_url.")
     mqtt_ca: Path | None = Field(None, description="PEM file of the authority that signed the broker's certificate.")
+    mqtt_certificate: Path | None = Field(
+        None, description="PEM file, certificate and key, that our own processes show the broker; empty: none."
+    )
+    mqtt_certificate_url: str = Field(
+        "", description="mqtts://host:port for devices with a certificate of ours; empty: none are issued."
+    )
+    mqtt_listen: str = Field("127.0.0.1", description="HOST or HOST:PORT where the embedded broker listens to MQTT.")
+    mqtt_tls: bool = Field(False, description="TLS there: true or false. A must on anything but loopback.")
+    mqtt_tls_certificate: Path | None = Field(
+        None, description="PEM file, the chain that the embedded broker shows; empty: one of DEVICE_GATEWAY_AUTHORITY."
+    )
+    mqtt_tls_key: Path | None = Field(None, description="PEM file with the key of that certificate.")
+    mqtt_tls_clients: bool = Field(
+        False, description="true: the embedded broker lets in only who shows a certificate of that authority."
+    )
+    mqtt_flood: int = Field(
+        2000, ge=0, description="Messages a second of one connection beyond which it is ended for a minute; 0: none."
+    )
+    authority: Path | None = Field(
+        None,
+        description="Directory of the authority that signs certificates of broker and devices; made if missing.",
+    )
     nats_url: str = Field("", description="nats://127.0.0.1:4222 of the embedded broker; empty for any other broker.")
     nats_secrets: Path | None = Field(None, description="File with the passwords and the account key of that broker.")
     bond_key: Path | None = Field(
@@ -72,7 +94,7 @@ class Settings(BaseSettings):
             raise ValueError("a URL that begins with postgresql:// is needed")
         return value
 
-    @field_validator("mqtt_url", "mqtt_public_url")
+    @field_validator("mqtt_url", "mqtt_public_url", "mqtt_certificate_url")
     @classmethod
     def _mqtt(cls, value: str) -> str:
         if value and urlsplit(value).scheme not in ("mqtt", "mqtts"):

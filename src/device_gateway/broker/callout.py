@@ -17,12 +17,15 @@ import nats
 import nkeys
 import psycopg
 import structlog
+from cryptography import x509
 from nats.aio.msg import Msg
 
 from device_gateway.broker.embedded import ACCOUNT, AUTH_TIMEOUT_S, CALLOUT_USER
 from device_gateway.broker.keys import BrokerSecrets, load_secrets
 from device_gateway.broker.rights import nats_subjects, rights_of
+from device_gateway.broker.watch import Watch
 from device_gateway.database.pool import AsyncPool
+from device_gateway.devices.authority import common_name, serial_of
 from device_gateway.devices.credentials import check_password
 from device_gateway.settings import Settings
 
@@ -31,7 +34,12 @@ QUEUE_GROUP = "device-gateway-callout"
 RECONNECT_WAIT_S = 0.2
 GIVE_UP_S = AUTH_TIMEOUT_S - 0.5  # an answer after the broker's own time-out would be for nobody
 RESERVED_CLIENT_IDS = "dg-"  # ours begin so: ingestion, doctor
-CREDENTIAL = "SELECT credential, kind FROM gateway.device_credential(%s)"
+MAX_CONNECTIONS = 4  # of one device under client ids of its choice: a product, and somebody who looks after it
+MAX_SUBSCRIPTIONS = 32  # the broker's count, where each topic of a device is some four; a device needs two topics
+CREDENTIAL = """SELECT c.credential, c.kind, ARRAY(
+    SELECT serial FROM gateway.device_certificate WHERE device_id = %(device)s AND revoked_at IS NULL AND until > now()
+  ) AS serials
+  FROM gateway.device_credential(%(device)s) c"""
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +54,10 @@ class _Client(msgspec.Struct):
     mqtt_id: str = ""
 
 
+class _Tls(msgspec.Struct):
+    verified_chains: list[list[str]] | None = None  # PEM, the client's own certificate first
+
+
 class _Server(msgspec.Struct):
     id: str
 
@@ -57,6 +69,13 @@ class _Request(msgspec.Struct):
     user_nkey: str
     client_info: _Client
     connect_opts: _Options
+    client_tls: _Tls | None = None
+
+    @property
+    def certificate(self) -> str | None:
+        """What the client showed, verified by the broker against the authority; PEM."""
+        chains = self.client_tls.verified_chains if self.client_tls else None
+        return chains[0][0] if chains and chains[0] else None
 
 
 class _Claims(msgspec.Struct):
@@ -92,9 +111,10 @@ async def run_callout(settings: Settings, pool: AsyncPool, ready: asyncio.Event 
         reconnected_cb=_on_reconnect,
     )
     tasks: set[asyncio.Task[None]] = set()
+    watch = Watch(settings)
 
     async def on_request(message: Msg) -> None:
-        task = asyncio.create_task(_answer(message, pool, signer))  # hundreds may connect at once
+        task = asyncio.create_task(_answer(message, pool, signer, watch))  # hundreds may connect at once
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
@@ -103,7 +123,7 @@ async def run_callout(settings: Settings, pool: AsyncPool, ready: asyncio.Event 
         await connection.flush()  # else the first CONNECT can overtake the subscription and wait out the time-out
         if ready is not None:
             ready.set()
-        await asyncio.Event().wait()
+        await watch.run()
     finally:
         for task in tasks:
             task.cancel()
@@ -111,8 +131,8 @@ async def run_callout(settings: Settings, pool: AsyncPool, ready: asyncio.Event 
         await connection.close()
 
 
-async def _decide(request: _Request, pool: AsyncPool) -> Permitted | Refused:
-    """The decision alone: MQTT only, user = client id = id of a paired device, with its password."""
+async def _decide(request: _Request, pool: AsyncPool, watch: Watch) -> Permitted | Refused:
+    """The decision alone: MQTT only, user = client id = id of a paired device, with its password or certificate."""
     if request.client_info.type != "mqtt":
         return Refused("devices speak MQTT")
     name = request.connect_opts.user
@@ -123,9 +143,35 @@ async def _decide(request: _Request, pool: AsyncPool) -> Permitted | Refused:
     if _is_somebodys(request.client_info.mqtt_id, name):
         return Refused("the client id is another one's", device)  # else it could take over a session
     row = await _credential(pool, device)
-    if str(device) != name or row is None or not check_password(request.connect_opts.password, row.credential):
+    if str(device) != name or row is None:
         return Refused("unknown device or wrong password", device)
+    if reason := _proved(request, row):
+        return Refused(reason, device)
+    if watch.paused(device):
+        return Refused("it sent too much, and is let in again after a while", device)
+    if request.client_info.mqtt_id != name and await watch.connections(device) >= MAX_CONNECTIONS:
+        return Refused("it has too many connections already", device)
     return Permitted(device, row.kind)
+
+
+def _proved(request: _Request, row: Any) -> str | None:  # Any: the columns of `CREDENTIAL`
+    """Why the client is not the device that it says it is; None when it is.
+
+    A certificate is not mapped to a user by the broker: whoever has one could come with another device's password.
+    """
+    password = request.connect_opts.password
+    if request.certificate is None:
+        if row.serials:
+            return "it has a certificate, and did not show it"
+        return None if check_password(password, row.credential) else "unknown device or wrong password"
+    shown = x509.load_pem_x509_certificate(request.certificate.encode())
+    if common_name(shown) != request.connect_opts.user:
+        return "the certificate is another one's"
+    if serial_of(shown) not in row.serials:
+        return "the certificate was revoked"
+    if password and not check_password(password, row.credential):
+        return "unknown device or wrong password"
+    return None
 
 
 def _is_somebodys(client_id: str, name: str) -> bool:
@@ -145,11 +191,11 @@ def _is_somebodys(client_id: str, name: str) -> bool:
     return True
 
 
-async def _answer(message: Msg, pool: AsyncPool, signer: "_Signer") -> None:
+async def _answer(message: Msg, pool: AsyncPool, signer: "_Signer", watch: Watch) -> None:
     try:
         request = msgspec.json.decode(_unpadded(message.data.split(b".")[1]), type=_Claims).nats
         async with asyncio.timeout(GIVE_UP_S):
-            decision = await _decide(request, pool)
+            decision = await _decide(request, pool, watch)
         if isinstance(decision, Refused):
             log.info("mqtt connection refused", device=str(decision.device), reason=decision.reason)
         await message.respond(signer.response(request, decision))
@@ -164,7 +210,7 @@ async def _credential(pool: AsyncPool, device: UUID) -> Any:  # Any: a named tup
     while True:
         try:
             async with pool.connection(timeout=GIVE_UP_S) as connection:
-                return await (await connection.execute(CREDENTIAL, (device,))).fetchone()
+                return await (await connection.execute(CREDENTIAL, {"device": device})).fetchone()
         except psycopg.OperationalError:
             await asyncio.sleep(0.05)
 
@@ -194,7 +240,7 @@ class _Signer:
                 "nats": {
                     "type": "user",
                     "version": 2,
-                    "subs": -1,
+                    "subs": MAX_SUBSCRIPTIONS,
                     "data": -1,
                     "payload": -1,
                     "allowed_connection_types": ["MQTT"],

@@ -13,12 +13,23 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 from device_gateway.broker.keys import BrokerSecrets, make_secrets, write_private
+from device_gateway.broker.listener import (
+    INGEST_CERTIFICATE,
+    SERVER_CERTIFICATE,
+    SERVER_KEY,
+    Listener,
+    keep_ingest_certificate,
+    keep_server_certificate,
+)
 from device_gateway.broker.rights import INGEST, INGEST_USER, nats_subjects
+from device_gateway.devices.authority import CA_FILE
 from device_gateway.devices.topics import SENT
-from device_gateway.errors import GatewayError, PartMissing, PortTaken
+from device_gateway.errors import BadSetting, GatewayError, PartMissing, PortTaken
+from device_gateway.settings import LOOPBACK
 
 ACCOUNT = "DG"  # the account that devices and ingestion live in; `broker.callout` names it
 CALLOUT_USER = "callout"
@@ -42,7 +53,7 @@ logfile_size_limit: {log_bytes}
 logfile_max_num: 3
 # A subscription is a consumer of one stream: every device has two, ingestion six for each shard. The default is 1,000.
 jetstream {{ store_dir: "{directory}/store", sync_interval: always, limits {{ default_max_consumers: -1 }} }}
-mqtt {{ listen: "127.0.0.1:{mqtt_port}", ack_wait: "{ack_wait}s", max_ack_pending: {max_ack_pending} }}
+mqtt {{ listen: "{mqtt_host}:{mqtt_port}", ack_wait: "{ack_wait}s", max_ack_pending: {max_ack_pending}{tls} }}
 accounts {{
   AUTH {{ users: [ {{ user: {callout_user}, password: "{secrets.callout}" }} ] }}
   {account} {{ jetstream: enabled, users: [ {{ user: {ingest_user}, password: "{secrets.ingest}", permissions {{
@@ -56,6 +67,11 @@ authorization {{
     issuer: {secrets.issuer}, account: AUTH, auth_users: [ {callout_user}, {ingest_user}, {system_user} ] }}
 }}
 """
+
+
+TLS = """
+  tls {{ cert_file: "{directory}/{certificate}", key_file: "{directory}/{key}"{clients} }}"""
+CLIENTS = ', ca_file: "{ca}", verify: true'
 
 
 def max_ack_pending(slots: int) -> int:
@@ -77,17 +93,20 @@ class BrokerFailed(GatewayError):
 class EmbeddedBroker:
     """One server under ``DATA_DIR/broker``.
 
-    port   of MQTT; None for a free one, the same at the next start
-    slots  ingest sessions that share the load (setting `ingest_slots`): the more, the fewer shards each subscribes to
+    listener  of MQTT; by default on loopback without TLS, at `port` or a free one, the same at the next start
+    slots     ingest sessions that share the load, as set: the more, the fewer shards each subscribes to
     """
 
-    def __init__(self, data_dir: Path, port: int | None = None, slots: int = 1) -> None:
+    def __init__(
+        self, data_dir: Path, port: int | None = None, slots: int = 1, listener: Listener | None = None
+    ) -> None:
         self.directory = data_dir.resolve() / "broker"
+        self.listener = listener or Listener(port=port)
         self._slots = slots
-        self._wanted = port
+        self._wanted = self.listener.port
         self._process: subprocess.Popen[bytes] | None = None
         self._secrets: BrokerSecrets | None = None
-        self.mqtt_port = port or 0
+        self.mqtt_port = self._wanted or 0
         self.nats_port = 0
 
     @property
@@ -102,19 +121,32 @@ class EmbeddedBroker:
         """The settings that other processes need, by name; the password is that of ingestion."""
         if self._secrets is None:
             raise BrokerFailed("The embedded broker has not been started.")
-        address = f"127.0.0.1:{self.mqtt_port}"
-        return {
-            "mqtt_url": f"mqtt://{INGEST_USER}:{self._secrets.ingest}@{address}",
-            "mqtt_public_url": f"mqtt://{address}",
+        tls, scheme = self.listener.tls, "mqtts" if self.listener.tls else "mqtt"
+        public = f"{scheme}://{_in_url(self.listener.public_host)}:{self.mqtt_port}"
+        own = f"{_in_url(self.listener.own_host)}:{self.mqtt_port}"
+        found = {
+            "mqtt_url": f"{scheme}://{INGEST_USER}:{self._secrets.ingest}@{own}",
+            "mqtt_public_url": public,
             "nats_url": f"nats://127.0.0.1:{self.nats_port}",
             "nats_secrets": str(self._secrets_file),
         }
+        if tls:
+            found["authority"] = str(tls.authority)
+        if tls and not tls.certificate:
+            found["mqtt_ca"] = str(tls.authority / CA_FILE)
+        if tls and tls.clients:
+            found["mqtt_certificate"] = str(self.directory / INGEST_CERTIFICATE)
+            found["mqtt_certificate_url"] = public
+        return found
 
     def start(self) -> None:
         """Start and wait until it listens. Raises PartMissing, PortTaken or BrokerFailed."""
         program = _program()
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._secrets = make_secrets(self._secrets_file)
+        if self.listener.tls:
+            keep_server_certificate(self.listener.tls, self.directory)
+            keep_ingest_certificate(self.listener.tls, self.directory)
         self.mqtt_port = self._choose_mqtt_port()
         self.nats_port = _free_port(self._remembered("nats"))
         configuration = self.directory / "nats.conf"
@@ -127,6 +159,15 @@ class EmbeddedBroker:
         self._wait_until_ready()
         (self.directory / "mqtt.port").write_text(str(self.mqtt_port))
         (self.directory / "nats.port").write_text(str(self.nats_port))
+
+    def renew_certificate(self, now: datetime | None = None) -> bool:
+        """Shows a new certificate when it is time; whether it did. Connections end and come back at once, sessions and
+        messages stay. To be called now and then while the broker runs."""
+        if self.listener.tls is None or not keep_server_certificate(self.listener.tls, self.directory, now):
+            return False
+        if self._process is not None and self.running:
+            self._process.send_signal(signal.SIGHUP)
+        return True
 
     def stop(self) -> None:
         """Orderly shutdown; what was acknowledged stays on disk."""
@@ -152,17 +193,28 @@ class EmbeddedBroker:
     def _configuration(self, secrets: BrokerSecrets) -> str:
         return CONFIGURATION.format(
             directory=_escaped(self.directory), nats_port=self.nats_port, mqtt_port=self.mqtt_port, secrets=secrets,
+            mqtt_host=_in_url(self.listener.host), tls=self._tls(),
             max_payload=MAX_PAYLOAD, log_bytes=LOG_BYTES, ack_wait=ACK_WAIT_S,
             max_ack_pending=max_ack_pending(self._slots),
             auth_timeout=AUTH_TIMEOUT_S, account=ACCOUNT, callout_user=CALLOUT_USER, ingest_user=INGEST_USER,
             system_user=SYSTEM_USER, publish=_quoted(INGEST.publish), subscribe=_quoted(INGEST.subscribe),
         )  # fmt: skip
 
+    def _tls(self) -> str:
+        if self.listener.tls is None:
+            return ""
+        ca = _escaped(self.listener.tls.authority / CA_FILE)
+        return TLS.format(
+            directory=_escaped(self.directory), certificate=SERVER_CERTIFICATE, key=SERVER_KEY,
+            clients=CLIENTS.format(ca=ca) if self.listener.tls.clients else "",
+        )  # fmt: skip
+
     def _choose_mqtt_port(self) -> int:
         if self._wanted is None:
             return _free_port(self._remembered("mqtt"))
-        if not _is_free(self._wanted):
-            raise PortTaken(f"Port {self._wanted} on 127.0.0.1, for MQTT, is in use; free it or choose another one.")
+        host = self.listener.host
+        if not _is_free(self._wanted, host):
+            raise PortTaken(f"Port {self._wanted} on {host}, for MQTT, is in use; free it or choose another one.")
         return self._wanted
 
     def _remembered(self, name: str) -> int:
@@ -174,7 +226,7 @@ class EmbeddedBroker:
         while time.monotonic() < deadline:
             if not self.running:
                 raise self._failure()
-            if _answers(self.nats_port) and _answers(self.mqtt_port):
+            if _answers(self.nats_port) and _answers(self.mqtt_port, _within(self.listener.host)):
                 return
             time.sleep(0.02)
         self.stop()
@@ -218,22 +270,35 @@ def _free_port(wanted: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
+def _is_free(port: int, host: str = LOOPBACK) -> bool:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise BadSetting(f"DEVICE_GATEWAY_MQTT_LISTEN: {host} is no address of this host: {error}") from error
+    with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind(address)
         except OSError:
             return False
     return True
 
 
-def _answers(port: int) -> bool:
+def _answers(port: int, host: str = LOOPBACK) -> bool:
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        socket.create_connection((host, port), timeout=1).close()
     except OSError:
         return False
     return True
+
+
+def _within(host: str) -> str:
+    """An address of this host that reaches a listener on `host`."""
+    return {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)  # noqa: S104  # nosec B104  # not listened on
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _quoted(filters: tuple[str, ...]) -> str:

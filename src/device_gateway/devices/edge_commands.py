@@ -17,6 +17,7 @@ from device_gateway.database.scoping import space_scope
 from device_gateway.devices.topics import topic_of
 from device_gateway.settings import Settings
 from device_gateway.transports.mqtt.broker_url import parse_broker_url
+from device_gateway.transports.mqtt.tls import tls_context
 
 PUBLISH = "edge:command"  # job
 KEEP_ALIVE_S = 10
@@ -53,7 +54,7 @@ async def publish_command(settings: Settings, payload: dict[str, Any]) -> None:
 def _publish(settings: Settings, edge: UUID, payload: bytes) -> None:
     url = parse_broker_url(settings.required("mqtt_url"))
     auth: Any = {"username": url.username, "password": url.password} if url.username else None  # Any: paho's own types
-    tls: Any = {"ca_certs": str(settings.mqtt_ca) if settings.mqtt_ca else None} if url.tls else None  # lag behind it
+    tls: Any = tls_context(settings.mqtt_ca, settings.mqtt_certificate) if url.tls else None
     paho.mqtt.publish.single(
         topic_of(edge, "command"),
         payload,

@@ -2,27 +2,33 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.errors import ExclusionViolation
+from psycopg.types.json import Jsonb
 
 from device_gateway.accounts.account import Account
 from device_gateway.database.pool import Row
 from device_gateway.database.scoping import enter_space, space_scope
+from device_gateway.devices.authority import Authority, Issued
+from device_gateway.devices.certificates import WantsCertificateRequest, authority_of, issue
 from device_gateway.devices.claim_codes import code_hash, make_claim_code
 from device_gateway.devices.credentials import hash_password, new_password
-from device_gateway.devices.holdings import holding_name
+from device_gateway.devices.holdings import DISCONNECT, NEW_JOB, holding_name
 from device_gateway.devices.models import KnownModel, known_model
 from device_gateway.devices.replacement import take_place
 from device_gateway.errors import ClaimRefused, DeviceAlreadyClaimed, GatewayError
 from device_gateway.journal import Actor, Event, EventName, record
+from device_gateway.settings import Settings
 
 REDEEM = "SELECT device_id, space_id FROM gateway.claim_redeem(%s, %s, %s, %s, %s, %s)"
 SPACE_OF_CODE = "SELECT gateway.claim_space(%s)"
 HELD_HUB = """SELECT d.kind FROM gateway.device d JOIN gateway.device_holding h ON h.device_id = d.id
   WHERE d.id = %s AND upper_inf(h.during) AND d.kind IN ('hub', 'edge')"""
+
+KNOWN_BEFORE = "SELECT FROM gateway.device WHERE id = %s AND parent_id IS NULL AND created_at < now()"
 
 BLUETOOTH_ADDRESS = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){5}")
 BARE_ADDRESS = re.compile(r"[0-9A-F]{12}")
@@ -56,23 +62,40 @@ class UnknownHub(GatewayError):
 
 @dataclass(frozen=True)
 class Paired:
-    """password  what the device signs in to the broker with; None for one that a hub or an edge carries."""
+    """password     what the device signs in to the broker with; None for one that a hub or an edge carries
+    certificate  what it shows the broker, where that asks for one
+    """
 
     device: UUID
     space: UUID
     known: KnownModel
     parent: UUID | None
     password: str | None
+    certificate: Issued | None = None
 
 
-async def redeem(
-    connection: AsyncConnection[Row], code: str, model: str, hardware_id: str | None = None, parent: UUID | None = None
+@dataclass(frozen=True)
+class CertificateRequest:
+    """PKCS #10 in PEM, and who is to sign it."""
+
+    pem: str
+    authority: Authority
+
+
+async def redeem(  # noqa: PLR0917  # what a claim says
+    connection: AsyncConnection[Row],
+    code: str,
+    model: str,
+    hardware_id: str | None = None,
+    parent: UUID | None = None,
+    request: CertificateRequest | None = None,
 ) -> Paired:
     """The device that now belongs to the code's space, in one transaction with its journal row.
 
     parent  hub or edge that carries the device, already identified by its credentials.
-    Raises UnknownModel, BadHardwareId, NeedsCarrier, CannotBeCarried, ClaimRefused (the code), WantsEdge or
-    DeviceAlreadyClaimed.
+    Of one that its holder pairs again, what it signed in with before is dead, and its connections are ended.
+    Raises UnknownModel, BadHardwareId, NeedsCarrier, CannotBeCarried, ClaimRefused (the code), WantsEdge,
+    DeviceAlreadyClaimed or BadCertificateRequest.
     """
     known = known_model(model)
     if parent and known.model.kind != "device":
@@ -89,11 +112,28 @@ async def redeem(
         async with connection.transaction():
             device, space = await _redeem(connection, digest, known, parent, hardware_id, password)
             await take_place(connection, digest, space, device, known)
+            await _end_former_connections(connection, device)
+            certificate = await _certificate(connection, device, request)
             await record(connection, await _claimed(connection, space, device, known))
     except ExclusionViolation as error:
         await _tell_refusal(connection, digest, known)
         raise DeviceAlreadyClaimed from error
-    return Paired(device, space, known, parent, password)
+    return Paired(device, space, known, parent, password, certificate)
+
+
+def certificate_request(settings: Settings, csr: str | None, parent: UUID | None) -> CertificateRequest | None:
+    """What a claim with `csr` asks to be signed; None where the broker asks for no certificate.
+
+    Raises WantsCertificateRequest when there is none, and the broker would not let the device in without it.
+    """
+    authority = None if parent else authority_of(settings)
+    if authority is None:
+        return None
+    if csr is None:
+        if settings.mqtt_certificate_url == (settings.mqtt_public_url or settings.mqtt_url):
+            raise WantsCertificateRequest
+        return None
+    return CertificateRequest(csr, authority)
 
 
 async def attach(
@@ -159,6 +199,19 @@ async def _redeem(  # noqa: PLR0917  # the arguments of the query
         raise ClaimRefused
     await enter_space(connection, row.space_id)
     return row.device_id, row.space_id
+
+
+async def _end_former_connections(connection: AsyncConnection[Row], device: UUID) -> None:
+    if await (await connection.execute(KNOWN_BEFORE, (device,))).fetchone():
+        await connection.execute(NEW_JOB, (DISCONNECT, Jsonb({"device_id": str(device)})))
+
+
+async def _certificate(
+    connection: AsyncConnection[Row], device: UUID, request: CertificateRequest | None
+) -> Issued | None:
+    if request is None:
+        return None
+    return await issue(connection, request.authority, device, request.pem, datetime.now(UTC))
 
 
 async def _tell_refusal(connection: AsyncConnection[Row], digest: bytes, known: KnownModel) -> None:

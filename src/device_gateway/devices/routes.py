@@ -1,8 +1,10 @@
 """``POST /api/devices/claim``: a device, hub or edge exchanges a claim code for its place in the registry.
 
 ``POST /api/devices/restore``: an edge on a new host asks what it carries.
+``POST /api/devices/certificate``: who has the key of a device's certificate asks for the next one.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,29 +15,44 @@ from starlette.responses import JSONResponse, Response
 
 from device_gateway.database.pool import Row
 from device_gateway.devices import guesses
+from device_gateway.devices.authority import Issued, NoCertificateOfOurs
 from device_gateway.devices.bond_box import gateway_key, gateway_public_key
 from device_gateway.devices.bonds import hand_on
-from device_gateway.devices.broker_address import PORTS, broker_of
+from device_gateway.devices.broker_address import PORTS, broker_authority, broker_of
 from device_gateway.devices.carrier import BadCarrierCredentials, carrier_of
+from device_gateway.devices.certificates import authority_of, renew
 from device_gateway.devices.models import EDGE
-from device_gateway.devices.pairing import Paired, redeem
+from device_gateway.devices.pairing import Paired, certificate_request, redeem
 from device_gateway.devices.topics import DEVICE_SENDS, HUB_SENDS, RECEIVED, hub_topic, topic_of
 from device_gateway.errors import ClaimRefused, DeviceAlreadyClaimed, GatewayError
 from device_gateway.journal import Actor, Event, EventName, record
+from device_gateway.settings import Settings
 from device_gateway.state import pool_of, settings_of
 
-MAX_BODY = 4096  # bytes: the request has three short fields
+MAX_BODY = 8192  # bytes: a certificate request with a long RSA key is 2 kB, the rest is short
 NOT_STORED = {"Cache-Control": "no-store"}
 
 router = APIRouter(prefix="/api/devices", tags=["devices"])
 
 
 class ClaimRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """Body of a claim. `hardware_id`: Bluetooth address or serial number, needed for what a hub or an edge carries."""
+    """Body of a claim. `hardware_id`: Bluetooth address or serial number, needed for what a hub or an edge carries.
+
+    csr  certificate request, PKCS #10 in PEM; without effect where the broker asks for no certificate
+    """
 
     claim_code: str
     model: str
     hardware_id: str | None = None
+    csr: str | None = None
+
+
+class RenewRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of a renewal: a new request, the certificate so far, both PEM, and that one's signature of the request."""
+
+    csr: str
+    certificate: str
+    proof: str
 
 
 class RestoreRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -46,6 +63,10 @@ class RestoreRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 class BadRestore(GatewayError):
     """The body is JSON: {"key": an X25519 public key, 32 octets in base64}."""
+
+
+class BadRenewal(GatewayError):
+    """The body is JSON: {"csr": PEM, "certificate": PEM, "proof": signature of the request's DER, in base64}."""
 
 
 class BadClaim(GatewayError):
@@ -65,6 +86,7 @@ OPENAPI = {
                         "claim_code": {"type": "string", "examples": ["7K3M-Q9TX"]},
                         "model": {"type": "string"},
                         "hardware_id": {"type": ["string", "null"], "examples": ["C0:FF:EE:12:34:56"]},
+                        "csr": {"type": ["string", "null"], "description": "PKCS #10 in PEM"},
                     },
                 }
             }
@@ -90,7 +112,8 @@ async def claim(request: Request) -> Response:
         await guesses.take(connection, address)
         try:
             parent = await carrier_of(connection, request)
-            paired = await redeem(connection, wanted.claim_code, wanted.model, wanted.hardware_id, parent)
+            signing = certificate_request(settings, wanted.csr, parent)
+            paired = await redeem(connection, wanted.claim_code, wanted.model, wanted.hardware_id, parent, signing)
         except (ClaimRefused, BadCarrierCredentials) as error:
             await _tell_guess(connection, error)
             raise
@@ -100,7 +123,7 @@ async def claim(request: Request) -> Response:
             await guesses.give_back(connection, address)
             raise
         await guesses.give_back(connection, address)
-    answer = _answer(paired, broker)
+    answer = _answer(paired, broker, settings)
     if (paired.known.model.kind == EDGE.kind or parent) and (key := gateway_public_key(settings)):
         answer["bond_key"] = key
     return JSONResponse(answer, 201, headers=NOT_STORED)
@@ -133,6 +156,26 @@ async def restore(request: Request) -> Response:
     return Response(msgspec.json.encode(answer), media_type="application/json", headers=NOT_STORED)
 
 
+@router.post("/certificate", summary="The next certificate, for who has the key of the last one")
+async def next_certificate(request: Request) -> Response:
+    """Before it ends: nothing else than the certificate signs this request. The old one stays good until it ends, or
+    until the one after the next; so a lost answer can be asked for again."""
+    settings = settings_of(request)
+    try:
+        wanted = msgspec.json.decode(await _octets(request, BadRenewal), type=RenewRequest)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BadRenewal from error
+    authority = authority_of(settings)
+    if authority is None:
+        raise NoCertificateOfOurs
+    address = guesses.network_of(request.client.host if request.client else None)
+    async with pool_of(request).connection() as connection:
+        await guesses.take(connection, address)
+        issued = await renew(connection, authority, wanted.certificate, wanted.csr, wanted.proof, datetime.now(UTC))
+        await guesses.give_back(connection, address)
+    return JSONResponse(_certificate(issued), headers=NOT_STORED)
+
+
 async def _octets(request: Request, too_many: type[GatewayError]) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
@@ -148,19 +191,27 @@ async def _body(request: Request) -> ClaimRequest:
         wanted = msgspec.json.decode(body, type=ClaimRequest)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BadClaim(f"{BadClaim.__doc__} {error}") from error
-    if any("\0" in (text or "") for text in (wanted.claim_code, wanted.model, wanted.hardware_id)):
+    if any("\0" in (text or "") for text in (wanted.claim_code, wanted.model, wanted.hardware_id, wanted.csr)):
         raise BadClaim
     return wanted
 
 
-def _answer(paired: Paired, broker: str) -> dict[str, Any]:  # Any: a JSON object
+def _certificate(issued: Issued) -> dict[str, Any]:  # Any: a JSON object
+    return {"certificate": issued.pem, "certificate_until": issued.until.isoformat()}
+
+
+def _answer(paired: Paired, broker: str, settings: Settings) -> dict[str, Any]:  # Any: a JSON object
     sender = paired.parent or paired.device
     hub = paired.known.model.kind == "hub"
     sends = [kind for kind in HUB_SENDS if "#" not in kind] if hub else DEVICE_SENDS
     topics = {kind: topic_of(sender, kind) for kind in (*sends, *RECEIVED)}
     if hub:
         topics["base"] = hub_topic(sender, paired.known.dialect)
-    parts = urlsplit(broker)
+    parts = urlsplit(settings.mqtt_certificate_url if paired.certificate else broker)
+    authority = broker_authority(settings)
+    more = _certificate(paired.certificate) if paired.certificate else {}
+    if authority and parts.scheme == "mqtts":
+        more["ca"] = authority
     return {
         "device_id": str(paired.device),
         "model": paired.known.model.key,
@@ -172,6 +223,7 @@ def _answer(paired: Paired, broker: str) -> dict[str, Any]:  # Any: a JSON objec
             "username": str(paired.device),
             "password": paired.password,
             "client_id": str(paired.device),
+            **more,
         }
         if paired.password
         else None,

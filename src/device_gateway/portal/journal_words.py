@@ -22,6 +22,7 @@ PERMITTED: Mapping[str, str] = {
     EventName.CLAIM_CODE_MADE: _("You made a claim code for “%(device)s”."),
     EventName.DEVICE_CLAIMED: _("“%(device)s” was paired with your space."),
     EventName.DEVICE_RELEASED: _("You removed “%(device)s”. What it measured before stays with you."),
+    EventName.CERTIFICATE_RENEWED: _("“%(device)s” renewed the certificate that it signs in with."),
     EventName.BOND_HANDED_ON: _("The kept bond of “%(device)s” was handed to the edge that carries it now."),
     EventName.BOND_ERASED: _("The kept bond of “%(device)s” was erased."),
     EventName.DEVICE_USER_MAPPED: _("You said that user %(user)s of “%(device)s” is you."),

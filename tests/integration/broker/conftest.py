@@ -1,12 +1,13 @@
 """The embedded broker, its responder, devices in the registry, and MQTT clients that keep what they are told."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
@@ -33,9 +34,19 @@ class Paired(NamedTuple):
 class Watched:
     """A paho client that remembers results; every wait ends."""
 
-    def __init__(self, port: int, user: str, password: str, client_id: str | None = None, clean: bool = True) -> None:
+    def __init__(  # noqa: PLR0917  # who it is, and then how it comes
+        self,
+        port: int,
+        user: str,
+        password: str | None,
+        client_id: str | None = None,
+        clean: bool = True,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id or user, clean_session=clean)
         self.client.username_pw_set(user, password)
+        if tls is not None:
+            self.client.tls_set_context(tls)
         self.client.reconnect_delay_set(0.1, 0.1)
         self.codes: list[int] = []
         self.messages: list[tuple[str, bytes]] = []
@@ -198,8 +209,8 @@ def clients() -> Iterator[Callable[..., Watched]]:
     """Makes clients of the broker on a port, and closes them."""
     made: list[Watched] = []
 
-    def client(port: int, user: str, password: str, client_id: str | None = None, clean: bool = True) -> Watched:
-        made.append(Watched(port, user, password, client_id, clean))
+    def client(port: int, user: str, password: str | None, *more: Any, **options: Any) -> Watched:
+        made.append(Watched(port, user, password, *more, **options))
         return made[-1]
 
     yield client

@@ -23,6 +23,7 @@ from device_gateway.ingest.message import Message
 from device_gateway.transports.mqtt.broker_url import parse_broker_url
 from device_gateway.transports.mqtt.bulk import Arrived, BulkClient
 from device_gateway.transports.mqtt.inlet import Inlet
+from device_gateway.transports.mqtt.tls import tls_context
 
 KEEPALIVE_S = 30  # a broker that is gone without a word is noticed after 1.5 times this
 RECONNECT_MAX_S = 5  # the messages wait at the broker; a longer pause would only make them older
@@ -40,7 +41,15 @@ class Consumer:
     """One session. `start` returns at once; `ready` is set while every subscription is granted."""
 
     def __init__(
-        self, url: str, client_id: str, filters: Sequence[str], inlet: Inlet, *, slot: int = 0, ca: Path | None = None
+        self,
+        url: str,
+        client_id: str,
+        filters: Sequence[str],
+        inlet: Inlet,
+        *,
+        slot: int = 0,
+        ca: Path | None = None,
+        certificate: Path | None = None,
     ) -> None:
         self.ready = threading.Event()
         self._url = parse_broker_url(url)
@@ -54,7 +63,7 @@ class Consumer:
         self._client = BulkClient(self._arrived, client_id=client_id, clean_session=False)
         self._client.username_pw_set(self._url.username, self._url.password)
         if self._url.tls:
-            self._client.tls_set(ca_certs=str(ca) if ca else None)
+            self._client.tls_set_context(tls_context(ca, certificate))
         self._client.max_inflight_messages_set(INFLIGHT_OUT)
         self._client.reconnect_delay_set(1, RECONNECT_MAX_S)
         self._client.suppress_exceptions = True  # an error in a callback must not end the network thread
