@@ -97,7 +97,7 @@ def test_a_device_that_says_it_is_another_one_is_not_let_in(demo: dict[str, Any]
     for username, password in ((other["id"], scale["mqtt_password"]), (scale["id"], "guess")):
         with (
             pytest.raises(ConnectionRefusedError),
-            MqttDevice(at["host"], at["port"], username, password, scale["topic"]),
+            MqttDevice(at, username, password, scale["topic"]),
         ):
             pass
 

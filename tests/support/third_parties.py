@@ -5,6 +5,7 @@ No line of the product is imported here.
 
 import json
 import queue
+import ssl
 import threading
 import uuid
 from datetime import UTC, datetime
@@ -28,8 +29,9 @@ class NotAnswered(AssertionError):
 class MqttDevice:
     """A device that speaks the gateway's own dialect. Use in ``with``; entering raises ConnectionRefusedError."""
 
-    def __init__(self, host: str, port: int, username: str, password: str, topic: str) -> None:
-        self._address = host, port
+    def __init__(self, at: Json, username: str, password: str, topic: str) -> None:
+        """`at`: host, port, tls and, with TLS, the authority, as a file (demo.json) or in PEM (a claim's answer)."""
+        self._address = at["host"], at["port"]
         self._topic = topic
         self._outcomes: queue.Queue[Json] = queue.Queue()
         self._connected = threading.Event()
@@ -37,6 +39,10 @@ class MqttDevice:
         self.disconnected = threading.Event()
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=username, clean_session=False)
         self._client.username_pw_set(username, password)
+        if at["tls"]:
+            pem = at["ca"].startswith("-----BEGIN")
+            trusted = {"cadata": at["ca"]} if pem else {"cafile": at["ca"]}
+            self._client.tls_set_context(ssl.create_default_context(**trusted))
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = lambda *_: self._connected.set()
         self._client.on_disconnect = lambda *_: self.disconnected.set()
@@ -90,14 +96,13 @@ class MqttDevice:
 
 def device_of(demo: Json, entry: Json) -> MqttDevice:
     """The device of an entry of demo.json's `devices`."""
-    mqtt_at = demo["mqtt"]
-    return MqttDevice(mqtt_at["host"], mqtt_at["port"], entry["mqtt_username"], entry["mqtt_password"], entry["topic"])
+    return MqttDevice(demo["mqtt"], entry["mqtt_username"], entry["mqtt_password"], entry["topic"])
 
 
 def device_of_claim(answer: Json) -> MqttDevice:
     """The device of an answer to a claim code."""
     at = answer["mqtt"]
-    return MqttDevice(at["host"], at["port"], at["username"], at["password"], answer["topics"]["readings"])
+    return MqttDevice(at, at["username"], at["password"], answer["topics"]["readings"])
 
 
 def iso(at: datetime) -> str:

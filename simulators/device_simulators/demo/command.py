@@ -18,10 +18,12 @@ import typer
 from rich.console import Console
 
 from device_gateway.broker.embedded import EmbeddedBroker
+from device_gateway.broker.listener import AUTHORITY, Listener, Tls, local_names
 from device_gateway.database.embedded import EmbeddedPostgres
 from device_gateway.database.migrate import migrate
 from device_gateway.errors import GatewayError, PortTaken
 from device_gateway.settings import RUNTIME_FILE
+from device_gateway.transports.edge.state import reach_broker
 from device_simulators.apps.app_descriptions import DESCRIPTIONS
 from device_simulators.demo import people, report
 from device_simulators.demo.catalogue import publish_apps
@@ -32,6 +34,7 @@ from device_simulators.demo.supervision import Child, Supervisor
 DEMO_FILE = "demo.json"
 HOST = "127.0.0.1"
 WATCH_S = 0.2
+CERTIFICATE_EVERY_S = 3600.0  # the broker's certificate has a month left when it is renewed
 SOCKET_PATH_MAX = 100  # bytes of a Unix socket's path that every system takes
 XIAOMI_ADDRESS = "C8:47:8C:00:00:02"
 FREE_CODES = 3  # claim codes per patient, for testers' own devices
@@ -51,6 +54,9 @@ def demo(
     reset: Annotated[
         bool, typer.Option("--reset", help="Begin anew: everything in the data directory is deleted.")
     ] = False,
+    mqtt_tls: Annotated[
+        bool, typer.Option("--mqtt-tls/--no-mqtt-tls", help="MQTT with TLS, by a certificate authority made here.")
+    ] = True,
 ) -> None:
     """Run the whole product here, with simulated devices, two sample apps and people to sign in as."""
     data_dir = data_dir.resolve()
@@ -59,23 +65,26 @@ def demo(
     with _only_one(data_dir):
         if (reset or people.load(data_dir) is None) and not stopping():
             _empty(data_dir)  # a first start that was interrupted left half a world: begin anew
-        Demo(data_dir, port, stopping).run()
+        Demo(data_dir, port, stopping, mqtt_tls=mqtt_tls).run()
 
 
 class Demo:
     """One run, from nothing to everything and back."""
 
-    def __init__(self, data_dir: Path, port: int, stopping: Callable[[], bool]) -> None:
+    def __init__(self, data_dir: Path, port: int, stopping: Callable[[], bool], *, mqtt_tls: bool) -> None:
         self._data_dir = data_dir
         self._port = port
         self._stopping = stopping
         self._base_url = f"http://{HOST}:{port}"
         self._radio = _radio_address(data_dir)
         self._postgres = EmbeddedPostgres(data_dir)
-        self._broker = EmbeddedBroker(data_dir)
+        self._mqtt_tls = mqtt_tls
+        tls = Tls(data_dir / AUTHORITY, local_names()) if mqtt_tls else None
+        self._broker = EmbeddedBroker(data_dir, listener=Listener(HOST, tls=tls))
         self._parts = Parts(data_dir, self._base_url, self._radio)
         self._supervisor = Supervisor(lambda text: console.print(f"[yellow]{text}[/yellow]"))
         self._begun = time.monotonic()
+        self._look_at_certificate = self._begun + CERTIFICATE_EVERY_S
 
     def run(self) -> None:
         (self._data_dir / DEMO_FILE).unlink(missing_ok=True)  # of a run that was killed: its presence means "ready"
@@ -118,6 +127,7 @@ class Demo:
             self._supervisor.start(child)
         self._await("HTTP, ingestion, jobs, virtual radio, glucose meter, blood pressure cuff", servers)
         devices = known["devices"] if known else self._devices(crowd)
+        self._point_edge()
         codes = self._codes(crowd, known["claim_codes"] if known else [])
         people.save(self._data_dir, list(crowd.values()), devices, apps, codes)
         users = [parts.edge(), self._scale(devices)]
@@ -149,10 +159,16 @@ class Demo:
         with self._step("pairing of devices"):
             return asyncio.run(self._pair(crowd))
 
+    def _point_edge(self) -> None:
+        """The edge of an earlier start finds the broker where it is now, with TLS or without."""
+        runtime = self._broker.runtime()
+        ca = runtime.get("mqtt_ca")
+        reach_broker(self._data_dir, runtime["mqtt_public_url"], Path(ca) if ca else None)
+
     def _scale(self, devices: list[dict[str, Any]]) -> Child:
         scale = next(device for device in devices if device["model"] == "dg-scale" and device.get("in_use"))
-        mqtt_url = self._broker.runtime()["mqtt_public_url"]
-        return self._parts.scale(mqtt_url, scale["id"], scale["mqtt_password"], scale["topic"])
+        runtime = self._broker.runtime()
+        return self._parts.scale(runtime["mqtt_public_url"], runtime.get("mqtt_ca"), scale)
 
     def _await(self, what: str, children: list[Child]) -> None:
         with self._step(what):
@@ -166,7 +182,7 @@ class Demo:
         # A broker knows one session per device: who tries the credentials of a simulated one would fight for it.
         devices = [await alice.stand_alone("dg-scale", "Travel scale")]
         devices += [await alice.stand_alone("dg-scale", "Bathroom scale") | {"in_use": True}]
-        edge = await alice.edge(self._data_dir, self._broker.runtime()["mqtt_public_url"])
+        edge = await alice.edge(self._data_dir)
         here = self._data_dir, self._radio, edge
         devices += [
             edge,
@@ -187,6 +203,9 @@ class Demo:
             console.print("[yellow]The broker ended; starting it again[/yellow]")
             self._broker.start()
             self._write_runtime()
+        if time.monotonic() >= self._look_at_certificate:
+            self._look_at_certificate = time.monotonic() + CERTIFICATE_EVERY_S
+            self._broker.renew_certificate()
         self._supervisor.tend()
 
     def _write_runtime(self) -> None:
@@ -215,10 +234,11 @@ class Demo:
                 if person.kind == kind
             ]
 
+        ca = self._broker.runtime().get("mqtt_ca")
         return {
             "base_url": self._base_url,
             "fhir_url": f"{self._base_url}/fhir",
-            "mqtt": {"host": HOST, "port": self._broker.mqtt_port, "tls": False, "ca": None},
+            "mqtt": {"host": HOST, "port": self._broker.mqtt_port, "tls": self._mqtt_tls, "ca": ca},
             "patients": of("patient"),
             "professionals": of("professional"),
             "reviewers": of("reviewer"),

@@ -11,8 +11,9 @@ from psycopg.rows import namedtuple_row
 
 from device_gateway.devices.claim_client import claim_device
 from device_gateway.devices.claim_codes import make_claim_code
+from device_gateway.transports.edge.certificate import Request, configure_claimed
 from device_gateway.transports.edge.pair import pair_meter
-from device_gateway.transports.edge.state import add_meter, configure
+from device_gateway.transports.edge.state import add_meter
 from device_simulators.demo.people import DemoPerson, as_account, since_long
 
 FREE_CODE_MINUTES = 7 * 24 * 60  # a tester's codes live a week; a patient's, a quarter of an hour
@@ -68,16 +69,11 @@ class Pairing:
             "hardware_id": hardware_id,
         }
 
-    async def edge(self, data_dir: Path, mqtt_url: str) -> dict[str, Any]:
+    async def edge(self, data_dir: Path) -> dict[str, Any]:
         """The home hub, configured in `data_dir`."""
-        answer = await self._claim("edge", "Home hub")
-        configure(
-            data_dir,
-            edge_id=answer["device_id"],
-            mqtt_url=mqtt_url,
-            password=answer["mqtt"]["password"],
-            bond_key=answer.get("bond_key"),
-        )
+        request, code = Request(), await self._code("Home hub")
+        answer = await asyncio.to_thread(claim_device, self._base_url, code, "edge", csr=request.pem)
+        configure_claimed(data_dir, self._base_url, answer, request)
         return self._shown("edge", answer) | {"in_use": True}
 
     async def beside_edge(  # noqa: PLR0917  # the order in which one says it

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from device_simulators.demo.supervision import Child
 
@@ -62,13 +63,14 @@ class Parts:
         ]  # fmt: skip
         return self._gateway("ble-cuff", command, ready="cuff ready")
 
-    def scale(self, mqtt_url: str, device_id: str, password: str, topic: str) -> Child:
+    def scale(self, mqtt_url: str, ca: str | None, device: dict[str, Any]) -> Child:
         command = [
-            "simulate", "mqtt-scale", "--mqtt-url", mqtt_url, "--username", device_id, "--topic", topic,
+            "simulate", "mqtt-scale", "--mqtt-url", mqtt_url, "--username", device["id"], "--topic", device["topic"],
             "--interval", str(SCALE_INTERVAL_S), "--history", str(SCALE_HISTORY_DAYS),
+            *(["--ca", ca] if ca else []),
         ]  # fmt: skip
         return self._gateway(
-            "mqtt-scale", command, ready="weighing", secret={"DEVICE_SIMULATOR_MQTT_PASSWORD": password}
+            "mqtt-scale", command, ready="weighing", secret={"DEVICE_SIMULATOR_MQTT_PASSWORD": device["mqtt_password"]}
         )
 
     def app(self, command: str, client_id: str, client_secret: str | None, port: int) -> Child:

@@ -16,7 +16,8 @@ def show(console: Console, content: dict[str, Any], file: Path, ready_s: float) 
     places.add_row("Portal", content["base_url"])
     places.add_row("FHIR", content["fhir_url"])
     places.add_row("Catalogue", f"{content['base_url']}/catalogue")
-    places.add_row("MQTT", f"{content['mqtt']['host']}:{content['mqtt']['port']}")
+    mqtt = content["mqtt"]
+    places.add_row("MQTT", f"{mqtt['host']}:{mqtt['port']}" + (f", TLS by {mqtt['ca']}" if mqtt["tls"] else ""))
     for app in content["apps"]:
         places.add_row(app["name"], app["url"])
     console.print(places)

@@ -94,7 +94,7 @@ async def end(connection: Client, one: Connected) -> None:
 
 
 async def _end_all(connection: Client, device_id: UUID) -> int:
-    """By user and by client id: a product may choose its client id, and the user of a CONNECT under way is not known."""
+    """By user and by client id: a product may choose its client id; of a CONNECT under way the user is not known."""
     ended = set()
     for wanted in ({"user": str(device_id)}, {"mqtt_client": str(device_id)}):
         for one in await connections(connection, dict(wanted)):

@@ -18,10 +18,11 @@ from device_gateway.logs import configure_logs
 from device_gateway.settings import load_settings
 from device_gateway.transports.ble.consent import User
 from device_gateway.transports.ble.not_taken import WORDS as NOT_TAKEN
+from device_gateway.transports.edge.certificate import Request, configure_claimed
 from device_gateway.transports.edge.pair import pair_meter
 from device_gateway.transports.edge.restore import CarriedDevice, restore_meters
 from device_gateway.transports.edge.run import POLL_INTERVAL_S, run_edge
-from device_gateway.transports.edge.state import add_meter, configure, opened
+from device_gateway.transports.edge.state import add_meter, opened
 
 app = typer.Typer(help="Read Bluetooth devices nearby and send what they say. Without a subcommand: run.")
 EdgeDir = Annotated[Path, typer.Option("--data-dir", help="Where this edge keeps its state and its spool.")]
@@ -58,17 +59,9 @@ def claim(gateway: Gateway, code: Code, data_dir: EdgeDir = HERE) -> None:
 
 
 def _claim(gateway: str, code: str, data_dir: Path) -> None:
-    answer = claim_device(gateway, code, "edge")
-    mqtt = answer["mqtt"]
-    configure(
-        data_dir,
-        edge_id=answer["device_id"],
-        mqtt_url=f"{'mqtts' if mqtt['tls'] else 'mqtt'}://{mqtt['host']}:{mqtt['port']}",
-        username=mqtt["username"],
-        password=mqtt["password"],
-        topic_prefix=answer["topics"]["readings"].rpartition("/")[0],
-        bond_key=answer.get("bond_key"),
-    )
+    request = Request()
+    answer = claim_device(gateway, code, "edge", csr=request.pem)
+    configure_claimed(data_dir, gateway, answer, request)
     console.print(f"This edge is {answer['device_id']}.", highlight=False)
 
 

@@ -6,11 +6,12 @@ paho runs a thread of its own; whatever it learns is handed to the event loop, a
 """
 
 import asyncio
-import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -23,6 +24,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from device_gateway.transports.edge.messages import OutcomeMessage, parse_outcome, payload
 from device_gateway.transports.edge.state import Edge, EdgeState
 from device_gateway.transports.mqtt.broker_url import parse_broker_url
+from device_gateway.transports.mqtt.tls import tls_context
 from device_gateway.transports.spool import Spooled, SpoolFull
 
 T = TypeVar("T")
@@ -63,6 +65,7 @@ class Publisher:
         self._answered = True
         self._attempts: dict[str, Attempt] = {}
         self._subscribed = False
+        self._show_anew: Callable[[], None] = _nothing_to_show
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._client = client = mqtt.Client(
@@ -97,7 +100,11 @@ class Publisher:
         """Sends until it is cancelled. Raises OSError for a certificate file that cannot be read."""
         url = parse_broker_url(self._edge.mqtt_url)
         if url.tls:
-            self._client.tls_set_context(ssl.create_default_context(cafile=self._edge.ca))
+            certificate = Path(self._edge.certificate) if self._edge.certificate else None
+            context = tls_context(Path(self._edge.ca) if self._edge.ca else None, certificate)
+            self._client.tls_set_context(context)
+            if certificate is not None:
+                self._show_anew = partial(context.load_cert_chain, certificate)
         self._client.connect_async(url.host, url.port, KEEP_ALIVE_S)
         self._client.loop_start()
         try:
@@ -190,6 +197,7 @@ class Publisher:
         _props: Properties | None,
     ) -> None:
         _log.info("edge.broker_disconnected", reason=str(reason))
+        self._show_anew()  # the certificate may be another one by now
         self._hand_over(self._online, False)
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
@@ -215,6 +223,10 @@ class Publisher:
     def _online(self, subscribed: bool) -> None:
         self._subscribed = subscribed
         self._wake.set()
+
+
+def _nothing_to_show() -> None:
+    """An edge that signs in with its password."""
 
 
 def _unheard(_command: bytes) -> None:

@@ -14,6 +14,7 @@ import structlog
 from device_gateway.errors import GatewayError, NotFound
 from device_gateway.transports.ble.radio import BLUEZ_DIRECTORY, Radio, open_radio
 from device_gateway.transports.edge.attending import Attendant
+from device_gateway.transports.edge.certificate import keep_certificate
 from device_gateway.transports.edge.commands import (
     Adopt,
     Allow,
@@ -73,6 +74,7 @@ async def run_edge(
             open_here = partial(open_radio, radio_spec, bonds, agent, bluez_directory)
             working = {
                 asyncio.create_task(publisher.run()),
+                asyncio.create_task(keep_certificate(data_dir, state.edge().gateway)),
                 asyncio.create_task(_use_radio(data_dir, open_here, attendant, desk)),
             }
             waiting = asyncio.create_task(stopped.wait())

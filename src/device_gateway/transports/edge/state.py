@@ -7,7 +7,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,11 @@ METER_COLUMNS = {
     "revision": "INTEGER NOT NULL DEFAULT 0",  # counts how often it was added: paired again, it gets another chance
     "bond_told": "TEXT",  # fingerprint of the bond that the gateway was last told
 }
-EDGE_COLUMNS = {"bond_key": "TEXT"}  # what bonds are sealed for; the first that the gateway told stays
+EDGE_COLUMNS = {
+    "bond_key": "TEXT",  # what bonds are sealed for; the first that the gateway told stays
+    "certificate": "TEXT",  # file of what it shows the broker
+    "gateway": "TEXT",  # URL where it was claimed
+}
 OUTBOX_FIELDS = "message_id, channel, readings, octets, body"
 OLD_OUTBOX = f"INSERT INTO outbox ({OUTBOX_FIELDS}) SELECT {OUTBOX_FIELDS} FROM outbox_before ORDER BY id"
 METER_FIELDS = (
@@ -73,7 +77,11 @@ METER_FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """An edge's place at the broker. `topic_prefix` is what its topics begin with, without the last level."""
+    """An edge's place at the broker. `topic_prefix` is what its topics begin with, without the last level.
+
+    ca, certificate  files in PEM: whom it trusts, and what it shows, with the key
+    gateway          URL where it was claimed, and asks for its next certificate
+    """
 
     edge_id: str
     mqtt_url: str
@@ -82,6 +90,8 @@ class Edge:
     topic_prefix: str
     ca: str | None
     bond_key: str | None = None
+    certificate: str | None = None
+    gateway: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +182,7 @@ class EdgeState:
     def edge(self) -> Edge:
         """Raises BadSetting when the edge was never configured."""
         row = self._connection.execute(
-            "SELECT edge_id, mqtt_url, username, password, topic_prefix, ca, bond_key FROM edge"
+            "SELECT edge_id, mqtt_url, username, password, topic_prefix, ca, bond_key, certificate, gateway FROM edge"
         ).fetchone()
         if row is None:
             raise BadSetting("this edge is not configured: it needs its id and password, from its pairing answer")
@@ -223,12 +233,14 @@ class EdgeState:
 
     def set_edge(self, edge: Edge) -> None:
         self._connection.execute(
-            "INSERT INTO edge (only, edge_id, mqtt_url, username, password, topic_prefix, ca, bond_key)"
-            " VALUES (1, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (only) DO UPDATE SET edge_id = excluded.edge_id,"
-            " mqtt_url = excluded.mqtt_url, username = excluded.username, password = excluded.password,"
-            " topic_prefix = excluded.topic_prefix, ca = excluded.ca, bond_key = excluded.bond_key",
-            (edge.edge_id, edge.mqtt_url, edge.username, edge.password, edge.topic_prefix, edge.ca, edge.bond_key),
-        )
+            "INSERT OR REPLACE INTO edge"
+            " (only, edge_id, mqtt_url, username, password, topic_prefix, ca, bond_key, certificate, gateway)"
+            " VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                edge.edge_id, edge.mqtt_url, edge.username, edge.password, edge.topic_prefix, edge.ca, edge.bond_key,
+                edge.certificate, edge.gateway,
+            ),
+        )  # fmt: skip
 
     def set_meter(self, meter: Meter) -> None:
         """Adds a meter, or one with the same id or address anew: its position stays only if both are the same."""
@@ -323,11 +335,14 @@ def configure(
     topic_prefix: str | None = None,
     ca: Path | None = None,
     bond_key: str | None = None,
+    certificate: Path | None = None,
+    gateway: str | None = None,
 ) -> None:
     """Tells an edge who it is: what its pairing answer says. Raises BadSetting for a URL that is none.
 
     `mqtt_url` is mqtt(s)://host:port; `username` is the edge id unless said otherwise, and the MQTT client id always.
-    `bond_key` is what bonds are sealed for; without one, none is told to the gateway.
+    `bond_key` is what bonds are sealed for; without one, none is told to the gateway. `certificate` is what it shows
+    the broker, with its key; `gateway` is where it gets the next one.
     """
     try:
         parse_broker_url(mqtt_url)
@@ -335,8 +350,16 @@ def configure(
         raise BadSetting(f"the edge's broker: {error}") from error
     prefix = topic_prefix or topic_of(edge_id, "").rstrip("/")
     with opened(data_dir) as state:
-        authority = str(ca) if ca else None
-        state.set_edge(Edge(edge_id, mqtt_url, username or edge_id, password, prefix, authority, bond_key))
+        files = [str(file) if file else None for file in (ca, certificate)]
+        state.set_edge(
+            Edge(edge_id, mqtt_url, username or edge_id, password, prefix, files[0], bond_key, files[1], gateway)
+        )
+
+
+def reach_broker(data_dir: Path, mqtt_url: str, ca: Path | None) -> None:
+    """Where its broker is from now on, and whom it trusts there. For an edge that is configured."""
+    with opened(data_dir) as state:
+        state.set_edge(replace(state.edge(), mqtt_url=mqtt_url, ca=str(ca) if ca else None))
 
 
 def add_meter(
