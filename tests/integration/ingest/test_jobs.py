@@ -132,3 +132,12 @@ def test_who_uses_a_device_is_told_when_its_holder_gives_it_away(world: World, s
     wait_until(lambda: bool(world.rows(journal, person)))
     assert world.rows(journal, person) == [("portal:device_user:leave", {"device": "Balance", "user": 2})]
     assert world.rows(journal, holder) == []
+
+
+def test_the_store_is_kept_where_jobs_may_be_its_owner(world: World, start: StartJobs) -> None:
+    world.rows("SELECT gateway.ensure_partition(ARRAY[timestamptz '2019-05-01'])")
+    there = "SELECT to_regclass('gateway.reading_201905') IS NOT NULL"
+    start(retention_days="700")
+    assert world.one(there), "nothing is removed by who serves"
+    start(retention_days="700", database_owner_url=world.owner_url)
+    wait_until(lambda: not world.one(there), 10, "the upkeep")
