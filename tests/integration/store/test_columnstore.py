@@ -37,6 +37,7 @@ LOOKS = (
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection[Any]]:
     """The only connection, as gateway_owner."""
     with columnstore_server(tmp_path_factory.mktemp("pglite")) as url, connect(url, "gateway_owner") as connection:
+        connection.execute("DEALLOCATE ALL")  # what the connection that migrated left: they share one session
         yield connection
 
 
