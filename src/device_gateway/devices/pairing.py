@@ -202,7 +202,7 @@ async def _redeem(  # noqa: PLR0917  # the arguments of the query
 
 
 async def _end_former_connections(connection: AsyncConnection[Row], device: UUID) -> None:
-    if await (await connection.execute(KNOWN_BEFORE, (device,))).fetchone():
+    if await (await connection.execute(KNOWN_BEFORE, (device,))).fetchone() is not None:
         await connection.execute(NEW_JOB, (DISCONNECT, Jsonb({"device_id": str(device)})))
 
 
