@@ -24,8 +24,8 @@ STEP = timedelta(hours=8)
 COUNT = 300  # readings of each of two series: a hundred days, the newest now
 LOOKS = (
     "SELECT * FROM gateway.reading_scoped ORDER BY series, time, seq",
-    "SELECT r.* FROM gateway.reading_newest(ARRAY[%(series)s], ARRAY[timestamptz '-infinity'],"
-    " ARRAY[timestamptz 'infinity'], ARRAY[0::int8], 1000) r ORDER BY time",
+    """SELECT r.* FROM gateway.reading_newest(ARRAY[%(series)s], ARRAY[timestamptz '-infinity'],
+        ARRAY[timestamptz 'infinity'], ARRAY[0::int8], 1000) r ORDER BY time""",
     "SELECT * FROM gateway.reading_days(ARRAY[%(series)s], '-infinity', 'infinity')",
     "SELECT * FROM gateway.reading_buckets(ARRAY[%(series)s], '-infinity', 'infinity', interval '12 hours')",
     "SELECT * FROM gateway.reading_gaps(ARRAY[%(series)s], '2020-01-01', '2030-01-01', interval '9 hours')",
