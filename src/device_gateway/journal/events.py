@@ -16,6 +16,7 @@ class EventName(StrEnum):
     CLAIM_CODE_MADE = "portal:claim_code:create"
     DEVICE_CLAIMED = "device:claim_code:redeem"
     DEVICE_RELEASED = "portal:device:release"
+    CREDENTIALS_RENEWED = "portal:credential:renew"
     CERTIFICATE_RENEWED = "device:certificate:renew"
     BOND_HANDED_ON = "device:bond:restore"
     BOND_ERASED = "portal:bond:erase"

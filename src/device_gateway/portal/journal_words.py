@@ -22,6 +22,7 @@ PERMITTED: Mapping[str, str] = {
     EventName.CLAIM_CODE_MADE: _("You made a claim code for “%(device)s”."),
     EventName.DEVICE_CLAIMED: _("“%(device)s” was paired with your space."),
     EventName.DEVICE_RELEASED: _("You removed “%(device)s”. What it measured before stays with you."),
+    EventName.CREDENTIALS_RENEWED: _("You had a new password made for “%(device)s”; the one before ended."),
     EventName.CERTIFICATE_RENEWED: _("“%(device)s” renewed the certificate that it signs in with."),
     EventName.BOND_HANDED_ON: _("The kept bond of “%(device)s” was handed to the edge that carries it now."),
     EventName.BOND_ERASED: _("The kept bond of “%(device)s” was erased."),
@@ -46,6 +47,7 @@ PERMITTED: Mapping[str, str] = {
         "The bind key of “%(device)s” does not open what it sends: pair it again with its key."
     ),
     EventName.CONSENT_WANTED: _("“%(device)s” no longer knows who you are to it: pair it again."),
+    App.APP_OPENED: _("You opened %(app)s from here."),
     App.APP_PAIRED: _("You connected %(app)s."),
     App.APP_UNPAIRED: _("You disconnected %(app)s: its access ended at once."),
     App.PURPOSE_GIVEN: _("You agreed that %(app)s may do this: %(purposes)s."),

@@ -5,23 +5,23 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
-import segno
 from fastapi import APIRouter, Request
-from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
 from device_gateway.accounts.forms import read_form
 from device_gateway.accounts.origin import check_token
-from device_gateway.devices.broker_address import broker_of
+from device_gateway.devices.certificates import WantsCertificateRequest
 from device_gateway.devices.claim_codes import NAME_LENGTH, BadDeviceName, BadSince, claim_state, make_claim_code
 from device_gateway.devices.heard import attach_heard
 from device_gateway.devices.holdings import HeldDevice, held_devices
-from device_gateway.devices.hub_access import register_hub
 from device_gateway.devices.models import EDGE, KnownModel, known_model, known_models
 from device_gateway.devices.pairing import BadHardwareId, UnknownHub
+from device_gateway.devices.provisioning import provision
 from device_gateway.devices.replacement import replacement_code
 from device_gateway.errors import DeviceAlreadyClaimed, NotFound, UnknownModel
+from device_gateway.portal.device_access import shown_once
 from device_gateway.portal.patient import Patient, space_of
+from device_gateway.portal.qr import qr_code
 from device_gateway.portal.translations import marked as _
 from device_gateway.portal.words import Words
 from device_gateway.readings.model import Model
@@ -38,24 +38,32 @@ PROBLEMS = {
         _("A Bluetooth address looks like AA:BB:CC:DD:EE:FF; a serial number has letters and digits."),
     ),
     UnknownHub: ("hub", _("Choose one of your hubs.")),
+    WantsCertificateRequest: (
+        "model",
+        _("Devices sign in here with a certificate that they ask for themselves: this one cannot be connected."),
+    ),
     DeviceAlreadyClaimed: (
         "hardware_id",
         _('Someone else holds this device: its holder must remove it first, under "my devices".'),
     ),
 }
 NEEDS_HUB = _("This model reaches us through a hub or an edge only. Pair that first.")
-FIELDS = ("model", "name", "since", "hub", "hardware_id")
+FIELDS = ("model", "name", "since", "hub", "hardware_id", "settings")
 
 
 @dataclass
 class Entered:
-    """What was typed, kept when something has to be put right; `problems` by field."""
+    """What was typed, kept when something has to be put right; `problems` by field.
+
+    settings  not empty: the device cannot take a code, its settings are wanted instead
+    """
 
     model: str = ""
     name: str = ""
     since: str = ""
     hub: str = ""
     hardware_id: str = ""
+    settings: str = ""
     problems: dict[str, str] = field(default_factory=dict, init=False)
 
 
@@ -79,8 +87,8 @@ async def chosen(request: Request, account: Patient) -> Response:
         since = since_of(entered.since, words, now)
         if not known.stands_alone:
             return await _attach(request, account, entered, since)
-        if known.model.kind == "hub":
-            return await _hub(request, account, entered, since)
+        if known.model.kind == "hub" or entered.settings:
+            return await _settings(request, account, entered, since)
         return await _code(request, account, known, entered, since=since, now=now)
     except tuple(PROBLEMS) as error:
         name, text = PROBLEMS[type(error)]
@@ -116,7 +124,7 @@ def _shown(  # noqa: PLR0917  # what the page says, in its order
 ) -> Response:
     minutes = settings_of(request).claim_code_minutes
     made_us = (now - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-    context: dict[str, object] = {"code": code, "qr": _qr(code), "model": model, "name": name, "minutes": minutes}
+    context: dict[str, object] = {"code": code, "qr": qr_code(code), "model": model, "name": name, "minutes": minutes}
     context |= {"command": None, **more, **_state(now + timedelta(minutes=minutes), made_us, None)}
     return pages_of(request).render(request, "claim_code.html", context, 201)
 
@@ -147,15 +155,14 @@ async def _attach(request: Request, account: Patient, entered: Entered, since: d
     return RedirectResponse("/devices?done=attached", 303)
 
 
-async def _hub(request: Request, account: Patient, entered: Entered, since: datetime) -> Response:
+async def _settings(request: Request, account: Patient, entered: Entered, since: datetime) -> Response:
     """What is to be copied into a product that cannot exchange a claim code; the password is shown this once."""
-    broker = broker_of(settings_of(request))
     async with pool_of(request).connection() as connection:
-        access = await register_hub(
-            connection, account, space_of(account),
-            model=entered.model, name=entered.name, since=since, broker=broker,
+        access = await provision(
+            connection, account, space_of(account), settings_of(request),
+            model=entered.model, name=entered.name, since=since,
         )  # fmt: skip
-    return pages_of(request).render(request, "hub_access.html", {"access": access, "name": entered.name}, 201)
+    return shown_once(request, access, entered.name)
 
 
 async def _form(request: Request, account: Patient, entered: Entered, status: int = 200) -> Response:
@@ -192,10 +199,3 @@ def since_of(text: str, words: Words, now: datetime) -> datetime:
 def _state(expires_at: datetime, made_us: int, used_at: datetime | None) -> dict[str, object]:
     left = max(0, int((expires_at - datetime.now(UTC)).total_seconds()))
     return {"left_s": left, "made_us": made_us, "paired": used_at is not None}
-
-
-def _qr(code: str) -> Markup:
-    """The code as a QR code: an inline picture without colours of its own, always dark on light."""
-    return Markup(  # noqa: S704  # nosec B704  # segno writes numbers only
-        segno.make(code, error="m").svg_inline(scale=1, border=4, omitsize=True, svgclass=None, lineclass=None)
-    )

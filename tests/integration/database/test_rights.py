@@ -41,6 +41,11 @@ EXEMPT = {
     "catalogue.app": "of the catalogue, concerns no patient",
     "catalogue.app_step": "of the catalogue, concerns no patient",
     "catalogue.purpose": "of the catalogue, concerns no patient",
+    "catalogue.used_assertion": "of a client, concerns no patient",
+    "catalogue.pushed_request": "of a client, before any patient is known",
+    "catalogue.initial_token": "of a vendor, concerns no patient",
+    "catalogue.signing_key": "of the authorization server, concerns no patient; private halves are sealed",
+    "catalogue.introspector": "of the authorization server, concerns no patient",
 }
 
 # Functions that run with the owner's rights, and what for.
@@ -62,6 +67,7 @@ DEFINERS = {
     "gateway.device_in_use": "a device of another space, for who has just bonded with it; says yes or no only",
     "gateway.device_taken_over": "ends another space's holding, on the proof of a bond made now",
     "gateway.device_credential": "a device before it is signed in",
+    "gateway.device_credential_renew": "of a device that the present space holds",
     "gateway.device_certificate_add": "of a device that the present space holds",
     "gateway.device_certificate_renew": "by the serial number of a certificate whose key was proved",
     "gateway.device_certificate_end": "trigger: certificates end with the credentials",
@@ -100,6 +106,9 @@ DEFINERS = {
     "catalogue.subjects_of_app": "connections of an app that leaves the catalogue",
     "catalogue.grants_of_person": "grants of a person whose password changes",
     "catalogue.sweep": "what is over its date",
+    "catalogue.sweep_clients": "what is over its date",
+    "catalogue.sweep_launches": "what is over its date",
+    "catalogue.grants_of_session": "grants that end with a session",
 }
 
 TABLES = """SELECT n.nspname || '.' || c.relname AS name, c.relrowsecurity AS secured,

@@ -43,3 +43,12 @@ BEGIN
 END $$;
 CREATE TRIGGER certificates_end AFTER UPDATE OF credential_version ON gateway.device
   FOR EACH ROW WHEN (NEW.credential_version <> OLD.credential_version) EXECUTE FUNCTION gateway.device_certificate_end();
+
+-- A new password for a device that the present space holds and that signs in by itself; what it had before is dead.
+CREATE FUNCTION gateway.device_credential_renew(p_device uuid, p_credential text) RETURNS TABLE (model text, name text)
+  LANGUAGE sql SECURITY DEFINER SET search_path = gateway, pg_temp AS $$
+  UPDATE device d SET credential = p_credential, credential_version = d.credential_version + 1
+  FROM device_holding h
+  WHERE d.id = p_device AND d.parent_id IS NULL AND h.device_id = d.id AND h.space_id = app_space() AND upper_inf(h.during)
+  RETURNING d.model, h.name $$;
+GRANT EXECUTE ON FUNCTION gateway.device_credential_renew TO gateway_app;
