@@ -8,21 +8,25 @@ from app_catalog.applications.submission import Submitted, submit_application
 from app_catalog.catalogue.apps import App, Purpose, app_by_id, apps_by_status
 from app_catalog.catalogue.secret import rotate_secret
 from app_catalog.catalogue.status import Status
+from app_catalog.clients.certificate import BadCertificate, CertificateHeader, networks
+from app_catalog.clients.published_keys import PublishedKeys
 from app_catalog.consents.connected import ConnectedApp, GivenPurpose, connected_apps
 from app_catalog.consents.revocation import on_password_changed, revoke_pairing, withdraw_purpose
+from app_catalog.consents.sign_out import on_signed_out
 from app_catalog.consents.wording import Wording, wording
 from app_catalog.errors import CatalogueError, Fault, NotAllowed, Unacceptable, Unknown, WrongState
 from app_catalog.events import EventName
 from app_catalog.oauth.discovery import smart_configuration
 from app_catalog.oauth.grant import AppGrant, ConsentedPurpose, grant_of_token
 from app_catalog.oauth.housekeeping import sweep
+from app_catalog.oauth.signing_keys import keep_signing_keys
 from app_catalog.review.decision import approve_application, change_status, refuse_application
 from app_catalog.routes import routes
 from app_catalog.scopes.evaluation import ALL, ValueSets, allowed_codes, covers
 from app_catalog.scopes.grammar import Constraint, Scope, Scopes
 from app_catalog.scopes.grammar import parse as parse_scopes
 from app_catalog.vendors.vendor import register_vendor, vendors_of
-from app_catalog.wiring import CatalogueEvent, DataPlane, EndedGrant, Journal, Person, Render, Wiring
+from app_catalog.wiring import CatalogueEvent, DataPlane, EndedGrant, Journal, Person, Render, SignIn, Wiring
 
 MIGRATIONS: Traversable = files(__name__).joinpath("migrations")
 TEMPLATES: Traversable = files(__name__).joinpath("templates")  # for the loader of the host's Jinja environment
@@ -36,8 +40,10 @@ __all__ = [
     "App",
     "AppGrant",
     "Application",
+    "BadCertificate",
     "CatalogueError",
     "CatalogueEvent",
+    "CertificateHeader",
     "ConnectedApp",
     "ConsentedPurpose",
     "Constraint",
@@ -49,11 +55,13 @@ __all__ = [
     "Journal",
     "NotAllowed",
     "Person",
+    "PublishedKeys",
     "Purpose",
     "PurposeDraft",
     "Render",
     "Scope",
     "Scopes",
+    "SignIn",
     "Status",
     "Submitted",
     "Unacceptable",
@@ -70,7 +78,10 @@ __all__ = [
     "connected_apps",
     "covers",
     "grant_of_token",
+    "keep_signing_keys",
+    "networks",
     "on_password_changed",
+    "on_signed_out",
     "parse_scopes",
     "refuse_application",
     "register_vendor",

@@ -12,7 +12,11 @@ class EventName(StrEnum):
     APP_STATUS_CHANGED = "catalogue:app:change_status"
     SECRET_ISSUED = "catalogue:secret:issue"  # noqa: S105  the name of an event
 
+    CREDENTIALS_SET = "catalogue:credentials:set"
+    INITIAL_TOKEN_ISSUED = "catalogue:initial_token:issue"  # noqa: S105  the name of an event
+    CLIENT_REGISTERED = "catalogue:client:register"
     APP_PAIRED = "consent:app:pair"
+    APP_OPENED = "portal:app:open"
     APP_DENIED = "consent:app:deny"
     APP_UNPAIRED = "consent:app:unpair"
     PURPOSE_GIVEN = "consent:purpose:give"

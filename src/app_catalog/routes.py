@@ -11,7 +11,19 @@ from starlette.routing import Route
 from app_catalog.applications import pages as applications
 from app_catalog.catalogue import api
 from app_catalog.catalogue import pages as catalogue
-from app_catalog.oauth import authorize, consent_answer, discovery, introspect, revoke, token
+from app_catalog.clients import pages as clients
+from app_catalog.oauth import (
+    authorize,
+    consent_answer,
+    discovery,
+    introspect,
+    launch,
+    openid,
+    par,
+    registration,
+    revoke,
+    token,
+)
 from app_catalog.oauth.cors import allow_origin, preflight
 from app_catalog.oauth.introspect import Introspection
 from app_catalog.oauth.revoke import Revocation
@@ -37,9 +49,12 @@ def routes(wiring: Wiring) -> list[Route]:
         _route(authorize.PATH, partial(authorize.authorize, wiring), "GET", "POST"),
         _route(consent_answer.PATH, partial(consent_answer.answer, wiring, server), "POST"),
         _route(token.PATH, _with_cors(wiring, partial(token.token, wiring, server)), "POST", "OPTIONS"),
+        _route(par.PATH, _with_cors(wiring, partial(par.push, wiring, server)), "POST", "OPTIONS"),
+        _route(registration.PATH, partial(registration.register, wiring), "POST"),
         _route(revoke.PATH, _with_cors(wiring, partial(revoke.revoke, wiring, server)), "POST", "OPTIONS"),
         _route(introspect.PATH, partial(introspect.introspect, wiring, server), "POST"),
         _route(discovery.PATH, partial(discovery.metadata, wiring), "GET"),
+        *_openid_connect(wiring),
         _route("/api/catalogue/apps", partial(api.apps, wiring), "GET"),
         _route("/api/catalogue/apps/{app_id}", partial(api.app, wiring), "GET"),
         *(_route(path, page(wiring, handler), *methods) for path, handler, *methods in PAGES),
@@ -49,14 +64,26 @@ def routes(wiring: Wiring) -> list[Route]:
 PAGES: tuple[tuple[str, Handler, *tuple[str, ...]], ...] = (
     ("/catalogue", catalogue.listing, "GET"),
     ("/catalogue/apps/{app_id}", catalogue.app, "GET"),
+    (launch.PATH, launch.launch, "GET"),
     ("/catalogue/vendor", applications.overview, "GET"),
     ("/catalogue/vendor/apps/{app_id}/secret", applications.new_secret, "POST"),
+    ("/catalogue/vendor/apps/{app_id}/client", clients.client, "GET", "POST"),
+    ("/catalogue/vendor/apps/{app_id}/registration", clients.new_initial_token, "POST"),
     ("/catalogue/apply", applications.apply, "GET", "POST"),
     ("/catalogue/review", review.overview, "GET"),
     ("/catalogue/review/applications/{application_id}", review.application, "GET"),
     ("/catalogue/review/applications/{application_id}/decision", review.decide, "POST"),
     ("/catalogue/review/apps/{app_id}/status", review.change, "POST"),
 )
+
+
+def _openid_connect(wiring: Wiring) -> list[Route]:
+    if wiring.master_key is None:
+        return []
+    return [
+        _route(openid.KEYS_PATH, partial(openid.keys, wiring, wiring.master_key), "GET"),
+        _route(discovery.OPENID_PATH, partial(discovery.metadata, wiring), "GET"),
+    ]
 
 
 def _route(path: str, endpoint: Endpoint, *methods: str) -> Route:

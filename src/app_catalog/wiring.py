@@ -15,8 +15,18 @@ from psycopg_pool import AsyncConnectionPool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app_catalog.clients.certificate import CertificateHeader
+from app_catalog.clients.published_keys import PublishedKeys
 from app_catalog.scopes.evaluation import ValueSets
-from app_catalog.scopes.grammar import Scope
+from app_catalog.scopes.grammar import (
+    FHIR_USER,
+    LAUNCH,
+    LAUNCH_PATIENT,
+    OFFLINE_ACCESS,
+    ONLINE_ACCESS,
+    OPENID,
+    Scope,
+)
 
 Row = Any  # named tuples whose fields depend on the query
 Connection = AsyncConnection[Row]
@@ -24,6 +34,15 @@ Pool = AsyncConnectionPool[Connection]
 Language = Literal["fr", "en"]
 Texts = Mapping[str, str]
 """One text per language, keys ``fr`` and ``en``."""
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """The session that a request came with. `key` names it, and opens nothing."""
+
+    key: bytes
+    since: datetime
+    until: datetime
 
 
 class Person(Protocol):
@@ -116,6 +135,10 @@ class Wiring:
     value_sets       FHIR tokens by the names that scopes may use in ``code:in``
     resource_scopes  scopes that the data plane serves, for the discovery documents
     management_url   where a patient sees and ends what apps may do
+    certificates     where the TLS certificate of a client comes from
+    published_keys   keys that clients publish under a URI, as far as they are held
+    master_key       what secrets are sealed with in the database; without one OpenID Connect is not offered
+    session          the sign-in of a request; what ends with a session is not offered where it is not known
     """
 
     pool: Pool
@@ -131,3 +154,13 @@ class Wiring:
     value_sets: ValueSets = field(default_factory=dict)
     resource_scopes: tuple[str, ...] = ("patient/Observation.rs", "patient/Device.rs")
     management_url: str | None = None
+    certificates: CertificateHeader = field(default_factory=CertificateHeader)
+    published_keys: PublishedKeys = field(default_factory=PublishedKeys)
+    master_key: bytes | None = field(default=None, repr=False)
+    session: Callable[[Request], SignIn | None] = lambda _request: None
+
+    @property
+    def context_scopes(self) -> frozenset[str]:
+        """The scopes for context and identity that can be granted here."""
+        identity = {OPENID, FHIR_USER} if self.master_key is not None else set()
+        return frozenset({LAUNCH, LAUNCH_PATIENT, OFFLINE_ACCESS, ONLINE_ACCESS} | identity)

@@ -1,22 +1,25 @@
 """What the catalogue is handed by this product: who is signed in, the journal, and the words for what scopes open."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app_catalog import CatalogueEvent, EndedGrant, Scope, Wiring
+from app_catalog import CatalogueEvent, CertificateHeader, EndedGrant, PublishedKeys, Scope, SignIn, Wiring, networks
 from device_gateway.access import VALUE_SETS
 from device_gateway.accounts import Account, login_url, signed_in
+from device_gateway.accounts.sessions import account_of, opened_at, session_hash
+from device_gateway.catalogue_key import catalogue_key
 from device_gateway.database.pool import AsyncPool, Row
 from device_gateway.journal import Actor, Event, record
 from device_gateway.metrics import METRICS
 from device_gateway.metrics.catalogue import LOINC
 from device_gateway.portal.pages import Pages
 from device_gateway.settings import Settings
+from device_gateway.state import settings_of
 
 EVERYTHING = {"en": "all measurements, now and in the future", "fr": "toutes les mesures, présentes et à venir"}
 DEVICES = {"en": "your measuring devices", "fr": "vos appareils de mesure"}
@@ -50,7 +53,22 @@ def wiring_of(settings: Settings, pool: AsyncPool, pages: Pages) -> Wiring:
         clock=lambda: datetime.now(UTC),
         value_sets=VALUE_SETS,
         management_url=f"{settings.public_url}/apps",
+        certificates=CertificateHeader(
+            networks(settings.client_certificate_peers.replace(",", " ").split()), settings.client_certificate_header
+        ),
+        published_keys=PublishedKeys(settings.jwks_hosts.replace(",", " ").split()),
+        master_key=catalogue_key(settings),
+        session=sign_in_of,
     )
+
+
+def sign_in_of(request: Request) -> SignIn | None:
+    """The session of a request whose person was asked for; None where nobody is signed in."""
+    key = session_hash(request) if account_of(request) else None
+    since = opened_at(request) if key else None
+    if key is None or since is None:
+        return None
+    return SignIn(key, since, since + timedelta(hours=settings_of(request).session_hours))
 
 
 class SpaceJournal:

@@ -16,6 +16,7 @@ import structlog
 
 import app_catalog
 from device_gateway.broker.control import disconnect_device
+from device_gateway.catalogue_key import catalogue_key
 from device_gateway.database.pool import AsyncPool, connect, open_pool
 from device_gateway.devices import certificates, edge_commands, users
 from device_gateway.imports.worker import take_in_uploads
@@ -139,6 +140,8 @@ async def _housekeep(settings: Settings, pool: AsyncPool) -> None:
             async with pool.connection() as connection:
                 await connection.execute(FORGET_DONE, (KEEP_DONE_DAYS,))
                 await app_catalog.sweep(connection, datetime.now(UTC))
+                if key := catalogue_key(settings):
+                    await app_catalog.keep_signing_keys(connection, key, datetime.now(UTC))
                 await days.roll_up(connection, datetime.now(UTC))
             await asyncio.to_thread(_expire, settings)
         except psycopg.OperationalError as error:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import tomllib
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -66,6 +67,11 @@ class Settings(BaseSettings):
         None,
         description="File with the key that opens kept Bluetooth bonds, the same for every `serve`; made if missing.",
     )
+    catalogue_key: Path | None = Field(
+        None,
+        description="File with the key that seals the catalogue's secrets, the same for every `serve` and `jobs`; made if "
+        "missing. Empty: no OpenID Connect.",
+    )
     ingest_slots: int = Field(1, description="Sessions that share the load: 1, 2, 4, 8, 16 … 256.")
     ingest_batch_rows: int = Field(500, ge=1, le=20_000, description="Messages that are committed together, at most.")
     ingest_batch_ms: int = Field(20, ge=0, le=10_000, description="Milliseconds to wait for a batch to fill.")
@@ -85,6 +91,11 @@ class Settings(BaseSettings):
     retention_days: int = Field(0, ge=0, le=36_500, description="Remove readings that are older; 0: keep all.")
     archive_dir: Path | None = Field(None, description="Directory for archives of what is removed; empty: none.")
     import_max_mb: int = Field(64, ge=1, le=2048, description="Megabytes of a file that a patient may upload, at most.")
+    client_certificate_peers: str = Field(
+        "", description="Addresses or networks (CIDR) of TLS proxies that pass on clients' certificates; empty: none."
+    )
+    client_certificate_header: str = Field("Client-Cert", description="Header in which they do (RFC 9440, or PEM).")
+    jwks_hosts: str = Field("", description="Host names with private addresses that keys of apps may come from.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @field_validator("database_url", "database_owner_url", "database_ingest_url")
@@ -122,6 +133,13 @@ class Settings(BaseSettings):
     def _power_of_two(cls, value: int) -> int:
         if not 1 <= value <= 256 or value & (value - 1):
             raise ValueError("a power of two from 1 to 256 is needed")
+        return value
+
+    @field_validator("client_certificate_peers")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for text in value.replace(",", " ").split():
+            ip_network(text)  # its ValueError says what is wrong
         return value
 
     @field_validator("log_level")

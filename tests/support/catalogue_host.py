@@ -86,7 +86,7 @@ class PlainDataPlane:
 class Host:
     """The catalogue in an application of its own, reached without a socket."""
 
-    def __init__(self, pool: Any) -> None:
+    def __init__(self, pool: Any, **wiring: Any) -> None:
         self.pool = pool
         self.journal = ListedJournal()
         self.data_plane = PlainDataPlane()
@@ -112,6 +112,7 @@ class Host:
             journal=self.journal,
             data_plane=self.data_plane,
             clock=self.now,
+            **wiring,
         )
         self.app = Starlette(routes=routes(self.wiring))
 

@@ -216,6 +216,7 @@ class Demo:
             "public_url": self._base_url,
             "radio": self._radio,
             "bond_key": str(self._data_dir.absolute() / "bond.key"),
+            "catalogue_key": str(self._data_dir.absolute() / "catalogue.key"),
         }
         people.write_private(self._data_dir / RUNTIME_FILE, runtime)
 

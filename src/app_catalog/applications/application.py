@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from app_catalog.applications.redirect_uri import fault_of
 from app_catalog.errors import Fault, Unacceptable
+from app_catalog.oauth.algorithms import ALGORITHMS
 from app_catalog.oauth.profiles import PROFILES
 from app_catalog.scopes.grammar import parse
 from app_catalog.wiring import Texts
@@ -40,13 +41,20 @@ class PurposeDraft:
 
 @dataclass(frozen=True)
 class Application:
-    """An app's description as submitted. `profile` is a key of `PROFILES`."""
+    """An app's description as submitted.
+
+    profile                       a key of `PROFILES`
+    launch_uri                    where the portal opens the app; None: it does not
+    id_token_signed_response_alg  how its id tokens are signed, one of `ALGORITHMS`
+    """
 
     name: str
     description: Texts
     profile: str
     redirect_uris: tuple[str, ...]
     purposes: tuple[PurposeDraft, ...]
+    launch_uri: str | None = None
+    id_token_signed_response_alg: str = ALGORITHMS[0]
 
 
 def check(application: Application) -> None:
@@ -61,6 +69,10 @@ def _faults(application: Application) -> Iterator[Fault]:
     if application.profile not in PROFILES:
         yield Fault("/profile", "Choose one of the profiles.")
     yield from _redirect_uris(application.redirect_uris)
+    if application.launch_uri is not None and (fault := fault_of(application.launch_uri)):
+        yield Fault("/launch_uri", fault)
+    if application.id_token_signed_response_alg not in ALGORITHMS:
+        yield Fault("/id_token_signed_response_alg", "Choose one of the algorithms.")
     if not 1 <= len(application.purposes) <= MAX_PURPOSES:
         yield Fault("/purposes", "An app has between 1 and 20 purposes.")
     keys = [purpose.key for purpose in application.purposes]

@@ -2,6 +2,7 @@
 
 from app_catalog.applications.application import Application, PurposeDraft
 from app_catalog.form import Fields
+from app_catalog.oauth.algorithms import ALGORITHMS
 
 PURPOSES_ON_FORM = 6  # field sets on the page; more purposes come by the command line
 
@@ -13,6 +14,8 @@ def application_from(fields: Fields) -> Application:
         description={"fr": fields.text("description_fr"), "en": fields.text("description_en")},
         profile=fields.text("profile"),
         redirect_uris=tuple(fields.text("redirect_uris").split()),
+        launch_uri=fields.text("launch_uri").strip() or None,
+        id_token_signed_response_alg=fields.get("id_token_signed_response_alg") or ALGORITHMS[0],
         purposes=tuple(
             purpose
             for number in range(PURPOSES_ON_FORM)

@@ -1,6 +1,7 @@
 """A vendor's pages: apply, see what became of it, get a secret."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -8,7 +9,7 @@ from starlette.responses import Response
 from app_catalog.applications.form import PURPOSES_ON_FORM, application_from
 from app_catalog.applications.submission import submit_application
 from app_catalog.catalogue.apps import apps_of_vendors
-from app_catalog.catalogue.secret import rotate_secret
+from app_catalog.catalogue.secret import OVERLAP, rotate_secret
 from app_catalog.catalogue.status import Status
 from app_catalog.errors import Fault, Unacceptable
 from app_catalog.form import Fields
@@ -31,7 +32,10 @@ async def overview(wiring: Wiring, request: Request) -> Response:
         apps = [app for app in await apps_of_vendors(connection, vendors) if app.status is not Status.CANDIDATE]
         applications = await _applications(connection, list(vendors))
     context = {
-        "apps": [{"app": app, "has_secret": PROFILES[app.profile].has_secret} for app in apps],
+        "apps": [
+            {"app": app, "has_secret": PROFILES[app.profile].has_secret, "has_keys": PROFILES[app.profile].has_keys}
+            for app in apps
+        ],
         "applications": applications,
         "csrf_token": person.csrf_token,
     }
@@ -41,10 +45,13 @@ async def overview(wiring: Wiring, request: Request) -> Response:
 async def new_secret(wiring: Wiring, request: Request) -> Response:
     """The one page on which a secret is ever seen."""
     person = await signed_in(wiring, request, "vendor")
-    await posted(request, person)
+    fields = await posted(request, person)
     app_id = id_in_path(request, "app_id")
+    keep = timedelta() if fields.get("end_former") else OVERLAP
     async with wiring.pool.connection() as connection:
-        secret = await rotate_secret(connection, app_id, person=person, journal=wiring.journal, now=wiring.clock())
+        secret = await rotate_secret(
+            connection, app_id, person=person, journal=wiring.journal, now=wiring.clock(), keep_former=keep
+        )
     return guarded(wiring.render(request, "app_catalog/secret.html", {"secret": secret}))
 
 

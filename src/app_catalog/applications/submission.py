@@ -20,8 +20,8 @@ from app_catalog.words import marked
 
 ADD_APP = "INSERT INTO catalogue.app (id, vendor_id, client_id, status, created_at) VALUES (%s, %s, %s, %s, %s)"
 ADD_APPLICATION = """INSERT INTO catalogue.application (id, app_id, state, name, description_fr, description_en,
-    profile, redirect_uris, origins, submitted_by, submitted_at)
-  VALUES (%s, %s, 'submitted', %s, %s, %s, %s, %s, %s, %s, %s)"""
+    profile, redirect_uris, origins, submitted_by, submitted_at, launch_uri, id_token_signed_response_alg)
+  VALUES (%s, %s, 'submitted', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
 ADD_PURPOSE = """INSERT INTO catalogue.purpose (id, application_id, position, key, name_fr, name_en, wording_fr,
     wording_en, required, retention_days, read_scope, write_scope)
   VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
@@ -60,8 +60,8 @@ async def submit_application(
     if vendor_id not in await vendors_of(connection, person.id):
         raise NotAllowed
     submitted = Submitted(uuid4(), uuid4(), secrets.token_urlsafe(15))
-    has_secret = PROFILES[application.profile].has_secret
-    origins = [] if has_secret else sorted({origin_of(uri) for uri in application.redirect_uris})
+    is_public = PROFILES[application.profile].is_public
+    origins = sorted({origin_of(uri) for uri in application.redirect_uris}) if is_public else []
     async with connection.transaction():
         await connection.execute(
             ADD_APP, (submitted.app_id, vendor_id, submitted.client_id, Status.CANDIDATE.value, now)
@@ -79,6 +79,8 @@ async def submit_application(
                 origins,
                 person.id,
                 now,
+                application.launch_uri,
+                application.id_token_signed_response_alg,
             ),
         )
         for position, purpose in enumerate(application.purposes):

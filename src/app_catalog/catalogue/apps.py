@@ -7,13 +7,17 @@ from functools import cached_property
 from uuid import UUID
 
 from app_catalog.catalogue.status import EFFECTS, Effect, Status
+from app_catalog.clients.credentials import Credentials, stored_credentials
+from app_catalog.oauth.algorithms import Algorithm
 from app_catalog.scopes.grammar import Scopes, parse
 from app_catalog.scopes.narrowing import union
 from app_catalog.wiring import Connection, Row, Texts
 
 # An app with the description in force: the approved application, or for a candidate its only one.
 _APPS = """SELECT a.id, a.vendor_id, n.name AS vendor_name, a.client_id, a.status, a.secret_hash, a.secret_issued_at,
+    a.former_secret_hash, a.former_secret_until, a.credentials, a.credentials_set_at,
     a.created_at, v.id AS application_id, v.name, v.description_fr, v.description_en, v.profile, v.redirect_uris,
+    v.launch_uri, v.id_token_signed_response_alg,
     (SELECT jsonb_agg(to_jsonb(p) ORDER BY p.position) FROM catalogue.purpose p
       WHERE p.application_id = v.id) AS purposes
   FROM catalogue.app a JOIN catalogue.vendor n ON n.id = a.vendor_id
@@ -52,7 +56,11 @@ class Purpose:
 
 @dataclass(frozen=True)
 class App:
-    """An app with its description in force. `secret_hash` is the SHA-256 of its secret, None for a public client."""
+    """An app with its description in force.
+
+    secret_hash  SHA-256 of its secret, None for a public client
+    launch_uri   where the portal opens the app; None for one that it does not open
+    """
 
     id: UUID
     vendor_id: UUID
@@ -67,11 +75,22 @@ class App:
     purposes: tuple[Purpose, ...]
     secret_hash: bytes | None
     secret_issued_at: datetime | None
+    former_secret_hash: bytes | None
+    former_secret_until: datetime | None
+    credentials: Credentials | None
+    credentials_set_at: datetime | None
     created_at: datetime
+    launch_uri: str | None
+    id_token_signed_response_alg: Algorithm
 
     @property
     def effect(self) -> Effect:
         return EFFECTS[self.status]
+
+    @property
+    def opens(self) -> bool:
+        """Whether the portal can open it for a patient."""
+        return self.launch_uri is not None and self.effect.pairs
 
     @cached_property
     def scopes(self) -> Scopes:
@@ -129,5 +148,11 @@ def _app(row: Row | None) -> App | None:
         purposes=tuple(purpose_from(columns) for columns in row.purposes or ()),
         secret_hash=row.secret_hash,
         secret_issued_at=row.secret_issued_at,
+        former_secret_hash=row.former_secret_hash,
+        former_secret_until=row.former_secret_until,
+        credentials=stored_credentials(row.credentials),
+        credentials_set_at=row.credentials_set_at,
         created_at=row.created_at,
+        launch_uri=row.launch_uri,
+        id_token_signed_response_alg=row.id_token_signed_response_alg,
     )

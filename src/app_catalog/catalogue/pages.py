@@ -25,10 +25,12 @@ async def listing(wiring: Wiring, request: Request) -> Response:
 async def app(wiring: Wiring, request: Request) -> Response:
     language = language_of(wiring.language(request))
     found = await shown_app(wiring, request)
+    person = await wiring.signed_in(request)
     context = {
         "app": found,
         "description": found.description[language],
         "purposes": [wording(found, purpose, language, wiring.data_plane) for purpose in found.purposes],
+        "opens": person is not None and person.subject is not None and found.opens,
     }
     return wiring.render(request, "app_catalog/app.html", context)
 

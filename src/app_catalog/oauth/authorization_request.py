@@ -14,13 +14,14 @@ from app_catalog.catalogue.status import Status
 from app_catalog.form import Fields
 from app_catalog.oauth.failure import Refused
 from app_catalog.oauth.profiles import PROFILES
-from app_catalog.scopes.grammar import LAUNCH_PATIENT, OFFLINE_ACCESS, Scopes, parse
+from app_catalog.scopes.grammar import LAUNCH, ONLINE_ACCESS, Scopes, parse
 from app_catalog.scopes.narrowing import narrow
 from app_catalog.wiring import Person
 from app_catalog.words import marked
 
+REFERENCE_PREFIX = "urn:ietf:params:oauth:request_uri:"  # RFC 9126 §2.2, then a random word
 MAX_STATE = 2000  # characters; it goes back in a URL
-HONOURED_CONTEXT = frozenset({LAUNCH_PATIENT, OFFLINE_ACCESS})  # openid and fhirUser: no id tokens are issued
+MAX_NONCE = 500  # characters; it goes into the id token
 
 UNKNOWN_CLIENT = marked("The app is not known here.")
 UNKNOWN_REDIRECT_URI = marked("The address to go back to is not one that the app has registered.")
@@ -30,12 +31,21 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # BASE64URL of a SHA-256 (RFC 763
 
 @dataclass(frozen=True)
 class Asked:
-    """An authorization request on its way through the checks; `app` is what its client id names."""
+    """An authorization request on its way through the checks; `app` is what its client id names.
+
+    pushed     whether the client handed the request over itself (RFC 9126); `reference` is then the name it got
+    offered    the context scopes that can be granted to this browser
+    age_s      seconds since the person signed in; None where that is not known
+    """
 
     fields: Fields
     fhir_url: str
     app: App | None
     person: Person | None = None
+    pushed: bool = False
+    reference: str | None = None
+    offered: frozenset[str] = frozenset()
+    age_s: float | None = None
 
     @property
     def known_app(self) -> App:
@@ -44,13 +54,24 @@ class Asked:
         return self.app
 
     @property
+    def known_person(self) -> Person:
+        if self.person is None:
+            raise Refused("login_required", "The patient has to sign in.")
+        return self.person
+
+    @property
     def redirect_uri(self) -> str:
         return self.fields.text("redirect_uri")
 
     @property
     def scopes(self) -> Scopes:
         """What is asked for, within what the app is registered for. Unknown scopes are dropped (RFC 6749 §3.3)."""
-        return narrow(parse(self.fields.text("scope")), Scopes(self.known_app.scopes.resources, HONOURED_CONTEXT))
+        wanted, context = parse(self.fields.text("scope")), self.offered
+        if self.fields.get("launch") is None:
+            context -= {LAUNCH}  # there is no launch to tell anything of
+        if wanted.offline:
+            context -= {ONLINE_ACCESS}  # both were asked for: the patient is asked about the longer one
+        return narrow(wanted, Scopes(self.known_app.scopes.resources, context))
 
 
 def client_is_known(asked: Asked) -> None:
@@ -82,7 +103,12 @@ def no_request_object(asked: Asked) -> None:
     if asked.fields.get("request"):
         raise Refused("request_not_supported", "Request objects are not supported.")
     if asked.fields.get("request_uri"):
-        raise Refused("request_uri_not_supported", "Request objects are not supported.")
+        raise Refused("request_uri_not_supported", "Only requests that were pushed here are taken by reference.")
+
+
+def pushed_where_needed(asked: Asked) -> None:
+    if PROFILES[asked.known_app.profile].requires_par and not asked.pushed:
+        raise Refused("invalid_request", "The profile of this client needs pushed authorization requests.")
 
 
 def response_type_is_code(asked: Asked) -> None:
@@ -98,6 +124,36 @@ def response_mode_is_query(asked: Asked) -> None:
         raise Refused("invalid_request", "The only response_mode is query.")
 
 
+def nonce_can_be_repeated(asked: Asked) -> None:
+    if len(asked.fields.text("nonce")) > MAX_NONCE:
+        raise Refused("invalid_request", "The nonce is too long.")
+
+
+def prompt_can_be_followed(asked: Asked) -> None:
+    """The patient is asked each time, so that an app that wants no page gets no answer; nobody is made to sign in
+    again while signed in (OpenID Connect Core §3.1.2.1, §3.1.2.6)."""
+    prompts = asked.fields.text("prompt").split()
+    if "none" in prompts:
+        if len(prompts) > 1:
+            raise Refused("invalid_request", "The prompt none stands alone.")
+        if asked.person is None:
+            raise Refused("login_required", "The patient has to sign in.")
+        raise Refused("consent_required", "The patient has to be asked.")
+    if "login" in prompts and asked.person is not None:
+        raise Refused("login_required", "The patient is signed in already: have them sign out first.")
+
+
+def signed_in_lately(asked: Asked) -> None:
+    """`max_age` of OpenID Connect Core §3.1.2.1, in seconds."""
+    wanted = asked.fields.get("max_age")
+    if wanted is None:
+        return
+    if not (wanted.isascii() and wanted.isdecimal() and len(wanted) < 10):
+        raise Refused("invalid_request", "The max_age is not a number of seconds.")
+    if asked.age_s is None or asked.age_s > int(wanted):
+        raise Refused("login_required", "The patient signed in longer ago: have them sign out first.")
+
+
 def pkce_is_s256(asked: Asked) -> None:
     if asked.fields.get("code_challenge_method") != "S256":
         raise Refused("invalid_request", "PKCE is required, with the code_challenge_method S256.")
@@ -108,7 +164,7 @@ def pkce_is_s256(asked: Asked) -> None:
 def audience_is_our_data(asked: Asked) -> None:
     """`aud` of SMART and `resource` of RFC 8707 say for which server a token is wanted: ours would leak to another."""
     audience, resource = asked.fields.get("aud"), asked.fields.get("resource")
-    if audience is None and resource is None:
+    if audience is None and resource is None and PROFILES[asked.known_app.profile].needs_audience:
         raise Refused("invalid_request", "The aud is missing: it is the base URL of the FHIR server.")
     if audience is not None and audience.rstrip("/") != asked.fhir_url.rstrip("/"):
         raise Refused("invalid_request", "The aud is not the base URL of this FHIR server.")
@@ -137,16 +193,39 @@ def subject_of(person: Person | None) -> UUID:
     return person.subject
 
 
+def no_reference_in_it(asked: Asked) -> None:
+    """RFC 9126 §2.1."""
+    if asked.fields.get("request_uri"):
+        raise Refused("invalid_request", "A pushed request has no request_uri.")
+
+
 CHECKS_ANSWERED_BY_A_PAGE = (client_is_known, redirect_uri_is_registered)
 CHECKS_ANSWERED_TO_THE_CLIENT = (
     nothing_is_repeated,
     state_can_be_sent_back,
     no_request_object,
+    pushed_where_needed,
     response_type_is_code,
     response_mode_is_query,
+    nonce_can_be_repeated,
+    prompt_can_be_followed,
+    signed_in_lately,
     pkce_is_s256,
     audience_is_our_data,
     app_takes_new_patients,
     scope_leaves_something,
     person_has_a_space,
+)
+CHECKS_OF_A_PUSHED_REQUEST = (
+    nothing_is_repeated,
+    state_can_be_sent_back,
+    no_reference_in_it,
+    no_request_object,
+    response_type_is_code,
+    response_mode_is_query,
+    nonce_can_be_repeated,
+    pkce_is_s256,
+    audience_is_our_data,
+    app_takes_new_patients,
+    scope_leaves_something,
 )

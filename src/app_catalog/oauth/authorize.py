@@ -13,19 +13,25 @@ from app_catalog.oauth import lifetimes
 from app_catalog.oauth.authorization_request import (
     CHECKS_ANSWERED_BY_A_PAGE,
     CHECKS_ANSWERED_TO_THE_CLIENT,
+    REFERENCE_PREFIX,
     Asked,
     subject_of,
 )
 from app_catalog.oauth.browser import back_to_client, error_page, see_other
 from app_catalog.oauth.consent_page import PendingRequest, consent_page
 from app_catalog.oauth.failure import Refused
+from app_catalog.oauth.launch import open_launch
+from app_catalog.oauth.par import pushed_fields, use_pushed
+from app_catalog.scopes.grammar import ONLINE_ACCESS
 from app_catalog.space import space
-from app_catalog.wiring import Connection, Person, Wiring
+from app_catalog.wiring import Connection, Wiring
+from app_catalog.words import marked
 
 PATH = "/oauth/authorize"
+CLOSED = marked("This request is no longer open: go back to the app and begin again.")
 ADD_REQUEST = """INSERT INTO catalogue.authorization_request (id, subject, person, app_id, redirect_uri, scope, state,
-    code_challenge, expires_at)
-  VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+    code_challenge, expires_at, nonce, launch)
+  VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
 
 
 async def authorize(wiring: Wiring, request: Request) -> Response:
@@ -34,25 +40,44 @@ async def authorize(wiring: Wiring, request: Request) -> Response:
         fields = await read_body(request) if request.method == "POST" else read_query(request)
     except Malformed as error:
         return error_page(wiring, request, Refused("invalid_request", str(error)))
-    async with wiring.pool.connection() as connection:
-        asked = Asked(fields, wiring.fhir_url, await app_by_client(connection, fields.text("client_id")))
     try:
+        asked = await _asked(wiring, fields)
         for check in CHECKS_ANSWERED_BY_A_PAGE:
             check(asked)
     except Refused as refused:
         return error_page(wiring, request, refused)
     person = await wiring.signed_in(request)
-    if person is None:
+    if person is None and "none" not in asked.fields.text("prompt").split():
         return see_other(_sign_in_url(wiring, request, fields))
-    asked = replace(asked, person=person)
+    asked = _of_browser(wiring, request, replace(asked, person=person))
     try:
         for check in CHECKS_ANSWERED_TO_THE_CLIENT:
             check(asked)
         async with wiring.pool.connection() as connection:
-            pending = await _keep(wiring, connection, asked, person)
-            return await consent_page(wiring, request, connection, pending, person)
+            pending = await _keep(wiring, connection, asked)
+            return await consent_page(wiring, request, connection, pending, asked.known_person)
     except Refused as refused:
-        return back_to_client(wiring, asked.redirect_uri, refused, fields.get("state"))
+        return back_to_client(wiring, asked.redirect_uri, refused, asked.fields.get("state"))
+    except Closed:
+        return error_page(wiring, request, Refused("invalid_request_uri", CLOSED))
+
+
+class Closed(Exception):
+    """The pushed request was used a moment ago."""
+
+
+async def _asked(wiring: Wiring, fields: Fields) -> Asked:
+    """What is asked: the parameters, or what the client pushed under the name that they give; then nothing else counts
+    (RFC 9126 §4). Raises Refused."""
+    request_uri = fields.text("request_uri")
+    async with wiring.pool.connection() as connection:
+        app = await app_by_client(connection, fields.text("client_id"))
+        if app is None or not request_uri.startswith(REFERENCE_PREFIX):
+            return Asked(fields, wiring.fhir_url, app)
+        pushed = await pushed_fields(wiring, connection, app, request_uri)
+    if pushed is None or fields.repeated:
+        raise Refused("invalid_request_uri", CLOSED)
+    return Asked(pushed, wiring.fhir_url, app, pushed=True, reference=request_uri)
 
 
 def _sign_in_url(wiring: Wiring, request: Request, fields: Fields) -> str:
@@ -62,22 +87,38 @@ def _sign_in_url(wiring: Wiring, request: Request, fields: Fields) -> str:
     return here if request.method == "POST" else wiring.login_url(here)
 
 
-async def _keep(wiring: Wiring, connection: Connection, asked: Asked, person: Person) -> PendingRequest:
-    """Keep what was asked on our side: the form that the patient sends back names it, and can change nothing in it."""
-    subject = subject_of(person)
-    pending = PendingRequest(
-        id=uuid4(),
-        app=asked.known_app,
-        redirect_uri=asked.redirect_uri,
-        scopes=asked.scopes,
-        state=asked.fields.get("state"),
-        code_challenge=asked.fields.text("code_challenge"),
-    )
-    expires = wiring.clock() + lifetimes.AUTHORIZATION_REQUEST
+def _of_browser(wiring: Wiring, request: Request, asked: Asked) -> Asked:
+    """With what the session of this browser allows to grant."""
+    sign_in = wiring.session(request)
+    if sign_in is None:
+        return replace(asked, offered=wiring.context_scopes - {ONLINE_ACCESS})
+    age = wiring.clock() - sign_in.since
+    return replace(asked, offered=wiring.context_scopes, age_s=age.total_seconds())
+
+
+async def _keep(wiring: Wiring, connection: Connection, asked: Asked) -> PendingRequest:
+    """Keep what was asked on our side: the form that the patient sends back names it, and can change nothing in it.
+
+    Raises Refused for a launch that is not this patient's with this app.
+    """
+    person, app, now = asked.known_person, asked.known_app, wiring.clock()
+    subject, launch = subject_of(person), asked.fields.get("launch")
     async with space(connection, subject):
+        if asked.reference is not None and not await use_pushed(wiring, connection, asked.reference):
+            raise Closed
+        pending = PendingRequest(
+            id=uuid4(),
+            app=app,
+            redirect_uri=asked.redirect_uri,
+            scopes=asked.scopes,
+            state=asked.fields.get("state"),
+            code_challenge=asked.fields.text("code_challenge"),
+            nonce=asked.fields.get("nonce"),
+            launch=await open_launch(connection, launch, app, person, now) if launch else None,
+        )
         await connection.execute(
             ADD_REQUEST,
-            (pending.id, subject, person.id, pending.app.id, pending.redirect_uri, str(pending.scopes), pending.state,
-             pending.code_challenge, expires),
+            (pending.id, subject, person.id, app.id, pending.redirect_uri, str(pending.scopes), pending.state,
+             pending.code_challenge, now + lifetimes.AUTHORIZATION_REQUEST, pending.nonce, pending.launch),
         )  # fmt: skip
     return pending

@@ -11,10 +11,10 @@ from app_catalog.events import EventName
 from app_catalog.oauth import lifetimes
 from app_catalog.oauth.decision import deciding
 from app_catalog.oauth.models import Client, Code
+from app_catalog.oauth.profiles import METHODS
 from app_catalog.oauth.secret_text import new_secret, sha256
 from app_catalog.oauth.writes import ADD_CODE, ADD_GRANT, USE_CODE
-
-METHODS = ["client_secret_basic", "client_secret_post", "none"]
+from app_catalog.scopes.grammar import parse
 
 
 class S256(CodeChallenge):  # type: ignore[misc]  # Authlib publishes no types
@@ -43,6 +43,8 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib publis
     def save_authorization_code(self, code: str, request: OAuth2Request) -> None:
         """A grant and its first code. `request.user` is the `Yes` of the patient."""
         decision, yes, grant_id = deciding(), request.user, uuid4()
+        ends, sign_in = decision.now + lifetimes.GRANT, yes.sign_in
+        online = sign_in if parse(request.scope).online else None
         decision.issue += [
             (
                 ADD_GRANT,
@@ -53,7 +55,8 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib publis
                     "person": yes.person_id,
                     "scope": request.scope,
                     "now": decision.now,
-                    "expires": decision.now + lifetimes.GRANT,
+                    "expires": min(ends, online.until) if online else ends,
+                    "session": online.key if online else None,
                 },
             ),
             (
@@ -65,6 +68,8 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib publis
                     "redirect_uri": request.payload.redirect_uri,
                     "challenge": request.payload.data["code_challenge"],
                     "expires": decision.now + lifetimes.CODE,
+                    "nonce": yes.nonce,
+                    "auth_time": sign_in.since if sign_in else None,
                 },
             ),
         ]
@@ -92,8 +97,9 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib publis
         return UUID(str(row.person))
 
     def generate_token(self, **options: Any) -> Any:
-        """With a refresh token only where the patient agreed to access while away."""
-        options["include_refresh_token"] = deciding().effective_scopes.offline
+        """With a refresh token where the patient agreed to access while away, or while signed in."""
+        scopes = deciding().effective_scopes
+        options["include_refresh_token"] = scopes.offline or scopes.online
         return super().generate_token(**options)
 
     def delete_authorization_code(self, authorization_code: Code) -> None:

@@ -14,24 +14,25 @@ from app_catalog.consents.pairing import consented_keys, give, pair, withdraw
 from app_catalog.consents.wording import language_of
 from app_catalog.events import EventName
 from app_catalog.form import Fields, read_body
+from app_catalog.oauth.authorize import CLOSED
 from app_catalog.oauth.authorize import PATH as AUTHORIZE_PATH
 from app_catalog.oauth.browser import back_to_client, error_page
 from app_catalog.oauth.consent_page import PendingRequest, consent_page
 from app_catalog.oauth.decision import Decision, decide
 from app_catalog.oauth.failure import Refused
+from app_catalog.oauth.launch import use_launch
 from app_catalog.oauth.server import Request as OAuthRequest
 from app_catalog.oauth.server import Server
 from app_catalog.scopes.grammar import parse
 from app_catalog.space import space
-from app_catalog.wiring import CatalogueEvent, Connection, Person, Wiring
+from app_catalog.wiring import CatalogueEvent, Connection, Person, SignIn, Wiring
 from app_catalog.words import marked
 
 PATH = "/oauth/consent"
 TAKE_REQUEST = """UPDATE catalogue.authorization_request SET answered_at = %(now)s
   WHERE id = %(id)s AND person = %(person)s AND answered_at IS NULL AND expires_at > %(now)s
-  RETURNING app_id, redirect_uri, scope, state, code_challenge"""
+  RETURNING app_id, redirect_uri, scope, state, code_challenge, nonce, launch"""
 
-CLOSED = marked("This request is no longer open: go back to the app and begin again.")
 STALE = marked("This page is too old: go back to the app and begin again.")
 NEEDED = marked("The app cannot work without the purposes that it says are required: tick them, or refuse.")
 NOTHING = marked("Tick at least one purpose, or refuse.")
@@ -55,6 +56,7 @@ class Answer:
     person: Person
     subject: UUID
     now: datetime
+    sign_in: SignIn | None = None
 
     @property
     def ticked(self) -> frozenset[str]:
@@ -68,6 +70,8 @@ class Yes:
     person_id: UUID
     subject: UUID
     pairing_id: UUID
+    sign_in: SignIn | None = None
+    nonce: str | None = None
 
 
 async def answer(wiring: Wiring, server: Server, request: Request) -> Response:
@@ -82,7 +86,7 @@ async def answer(wiring: Wiring, server: Server, request: Request) -> Response:
         return error_page(wiring, request, Refused("invalid_request", CLOSED))
     if not hmac.compare_digest(fields.text("csrf_token").encode(), person.csrf_token.encode()):
         return error_page(wiring, request, Refused("invalid_request", STALE, status=403))
-    given = Answer(request_id, fields, person, person.subject, wiring.clock())
+    given = Answer(request_id, fields, person, person.subject, wiring.clock(), wiring.session(request))
     async with wiring.pool.connection() as connection:
         try:
             async with space(connection, given.subject):
@@ -108,7 +112,10 @@ async def _take(wiring: Wiring, server: Server, connection: Connection, given: A
         raise NotYet(pending, NEEDED)
     if not any(purpose.key in given.ticked for purpose in pending.purposes):
         raise NotYet(pending, NOTHING)
-    yes = Yes(given.person.id, given.subject, await _consent(wiring, connection, pending, given))
+    if pending.launch is not None and not await use_launch(connection, pending.launch, given.now):
+        raise Refused("invalid_request", CLOSED)
+    pairing_id = await _consent(wiring, connection, pending, given)
+    yes = Yes(given.person.id, given.subject, pairing_id, given.sign_in, pending.nonce)
     return await _issue(server, connection, pending, yes, given.now)
 
 
@@ -118,7 +125,9 @@ async def _pending(connection: Connection, given: Answer) -> PendingRequest:
     app = await app_by_id(connection, row.app_id) if row else None
     if row is None or app is None:
         raise Refused("invalid_request", CLOSED)
-    return PendingRequest(given.request_id, app, row.redirect_uri, parse(row.scope), row.state, row.code_challenge)
+    return PendingRequest(
+        given.request_id, app, row.redirect_uri, parse(row.scope), row.state, row.code_challenge, row.nonce, row.launch
+    )
 
 
 async def _consent(wiring: Wiring, connection: Connection, pending: PendingRequest, given: Answer) -> UUID:

@@ -26,6 +26,8 @@ class PendingRequest:
     scopes: Scopes
     state: str | None
     code_challenge: str
+    nonce: str | None = None
+    launch: bytes | None = None  # what the launch from the portal is kept under
 
     @property
     def purposes(self) -> tuple[Purpose, ...]:

@@ -1,7 +1,7 @@
 """``/oauth/introspect`` (RFC 7662, SMART 2.2 "Token Introspection").
 
-A client with a secret may ask about its own tokens. Whoever presents an access token that works may ask about any
-(SMART 2.2 @282 @283); to ask about a token one has to hold it.
+A client with a secret or a key may ask about its own tokens. Whoever presents an access token that works may ask about
+any (SMART 2.2 @282 @283); to ask about a token one has to hold it.
 """
 
 from typing import Any
@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app_catalog.catalogue.apps import app_by_client
+from app_catalog.clients.proof import prove
 from app_catalog.consents.effect import effective_scopes
 from app_catalog.form import Malformed, read_body
 from app_catalog.oauth import client_authentication
@@ -19,11 +20,15 @@ from app_catalog.oauth.decision import Decision, deciding
 from app_catalog.oauth.endpoint import settle
 from app_catalog.oauth.failure import Refused, answer, refusal
 from app_catalog.oauth.grant import grant_of_token, refusal_of
+from app_catalog.oauth.id_token import fhir_user
+from app_catalog.oauth.launch_context import launch_context
 from app_catalog.oauth.models import Client, Token
-from app_catalog.oauth.secret_text import sha256
+from app_catalog.oauth.profiles import ASYMMETRIC_METHODS, SECRET_METHODS
+from app_catalog.oauth.secret_text import base64url, sha256
 from app_catalog.oauth.server import Request as OAuthRequest
 from app_catalog.oauth.server import Server
 from app_catalog.oauth.writes import STATE_OF_TOKEN
+from app_catalog.scopes.grammar import FHIR_USER, OPENID
 from app_catalog.wiring import Connection, Row, Wiring
 
 PATH = "/oauth/introspect"
@@ -37,7 +42,7 @@ CHECKS_WITH_BEARER = (
 
 
 class Introspection(IntrospectionEndpoint):  # type: ignore[misc]  # Authlib publishes no types
-    CLIENT_AUTH_METHODS = ["client_secret_basic", "client_secret_post"]  # noqa: RUF012  Authlib's attribute
+    CLIENT_AUTH_METHODS = [*SECRET_METHODS, *ASYMMETRIC_METHODS]  # noqa: RUF012  Authlib's attribute
 
     def __init__(self, issuer: str, fhir_url: str) -> None:
         super().__init__()
@@ -71,8 +76,14 @@ def describe(row: Row, *, issuer: str, fhir_url: str) -> dict[str, Any]:
     }
     if row.kind == "access":
         about["token_type"] = "Bearer"  # noqa: S105  RFC 6750's name
+    if row.certificate is not None:
+        about["cnf"] = {"x5t#S256": base64url(row.certificate)}
     if scopes.concerns_a_patient:
-        about["patient"] = str(row.pairing_id)
+        about |= launch_context(row)
+    if OPENID in scopes.context:
+        about["sub"] = str(row.pairing_id)
+        if FHIR_USER in scopes.context:
+            about["fhirUser"] = fhir_user(fhir_url, about["sub"])
     return about
 
 
@@ -82,6 +93,7 @@ async def introspect(wiring: Wiring, server: Server, request: Request) -> Respon
         presented = Presented(await read_body(request), request.headers)
         for check in CHECKS_WITH_BEARER if presented.bearer is not None else CHECKS_WITH_CLIENT:
             check(presented)
+        proof = None if presented.bearer is not None else await prove(wiring, request, presented)
     except Malformed as error:
         return refusal(Refused("invalid_request", str(error)))
     except Refused as refused:
@@ -91,7 +103,7 @@ async def introspect(wiring: Wiring, server: Server, request: Request) -> Respon
         row = await (await connection.execute(STATE_OF_TOKEN, hashed)).fetchone()
         if presented.bearer is not None:
             return await _for_bearer(wiring, connection, presented.bearer, row)
-        decision = Decision(await app_by_client(connection, presented.client_id), row, wiring.clock())
+        decision = Decision(await app_by_client(connection, presented.client_id), row, wiring.clock(), proof)
         oauth_request = OAuthRequest("POST", wiring.issuer + PATH, request.headers, presented.fields)
         return await settle(
             wiring, connection, decision, lambda: server.create_endpoint_response("introspection", oauth_request)

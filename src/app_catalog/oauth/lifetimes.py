@@ -14,4 +14,8 @@ GRANT = timedelta(days=365)  # and every app once a year, however much it is use
 # A client that lost the answer to a refresh may repeat it for so long and gets the same tokens; later it is a theft.
 ROTATION_GRACE = timedelta(seconds=60)
 
+ID_TOKEN = timedelta(minutes=10)  # it says who signed in, once: clients read it when they get it
+LAUNCH = timedelta(minutes=5)  # from a click in the portal to the app's authorization request
+
+PUSHED_REQUEST = timedelta(minutes=9)  # FAPI 2.0 5.3.2.2-12: under ten; a patient may have to sign in first
 AUTHORIZATION_REQUEST = timedelta(minutes=15)  # to sign in, read and decide

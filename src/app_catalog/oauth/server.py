@@ -1,7 +1,7 @@
 """Authlib's authorization server, told how our requests, answers and tokens look."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from authlib.common.urls import add_params_to_uri
@@ -14,7 +14,9 @@ from app_catalog.oauth import lifetimes
 from app_catalog.oauth.code_grant import S256, CodeGrant
 from app_catalog.oauth.decision import deciding
 from app_catalog.oauth.failure import NO_STORE, answer, invalid_client
+from app_catalog.oauth.launch_context import launch_context
 from app_catalog.oauth.models import Client
+from app_catalog.oauth.profiles import ASYMMETRIC_METHODS, PROFILES
 from app_catalog.oauth.refresh_grant import RefreshGrant
 from app_catalog.oauth.secret_text import new_secret, sha256
 from app_catalog.oauth.writes import ADD_TOKEN
@@ -67,7 +69,9 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib publishes no
         token = dict(super().generate_token(**options))
         row = deciding().row
         if row is not None and parse(token["scope"]).concerns_a_patient:
-            token["patient"] = str(row.pairing_id)
+            token |= launch_context(row)
+            if PROFILES[row.profile].names_subject:
+                token["sub"] = str(row.pairing_id)
         return token
 
     def save_token(self, token: dict[str, Any], request: Request) -> None:  # noqa: ARG002  Authlib's signature
@@ -80,6 +84,7 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib publishes no
             "hash": sha256(token["access_token"]),
             "scope": token["scope"],
             "expires": min(decision.now + lifetimes.ACCESS_TOKEN, ends),
+            "certificate": decision.proof.certificate if decision.proof else None,
         }
         decision.issue.append((ADD_TOKEN, access))
         if "refresh_token" in token:
@@ -88,6 +93,7 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib publishes no
                 "hash": sha256(token["refresh_token"]),
                 "scope": row.grant_scope,  # a refresh that narrows, narrows its access token only
                 "expires": min(decision.now + lifetimes.REFRESH_TOKEN_IDLE, ends),
+                "certificate": None,  # its client proves itself at each use
             }
             decision.issue.append((ADD_TOKEN, refresh))
 
@@ -106,6 +112,16 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib publishes no
         return answer(status, body)
 
 
+def _by_proof(method: str) -> Callable[..., Client | None]:
+    """A method of Authlib's that was checked before it: see `clients.proof`."""
+
+    def authenticate(query_client: Callable[[str], Client | None], request: Request) -> Client | None:  # noqa: ARG001
+        app, proof = deciding().app, deciding().proof
+        return Client(app) if app and proof and (proof.app_id, proof.method) == (app.id, method) else None
+
+    return authenticate
+
+
 def _new_secret(**_: Any) -> str:
     return new_secret()
 
@@ -122,6 +138,8 @@ def build_server(issuer: str) -> Server:
     server.register_token_generator(
         "default", BearerTokenGenerator(_new_secret, _new_secret, expires_generator=_expires_in)
     )
+    for method in ASYMMETRIC_METHODS:
+        server.register_client_auth_method(method, _by_proof(method))
     server.register_grant(CodeGrant, [S256(required=True)])
     server.register_grant(RefreshGrant)
     return server

@@ -5,12 +5,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app_catalog.catalogue.apps import app_by_client
+from app_catalog.clients.proof import prove
 from app_catalog.form import Malformed, read_body
 from app_catalog.oauth import client_authentication
 from app_catalog.oauth.client_authentication import Presented
 from app_catalog.oauth.decision import Decision
 from app_catalog.oauth.endpoint import settle
 from app_catalog.oauth.failure import Refused, answer, refusal
+from app_catalog.oauth.id_token import with_id_token
 from app_catalog.oauth.secret_text import sha256
 from app_catalog.oauth.server import Request as OAuthRequest
 from app_catalog.oauth.server import Server
@@ -50,6 +52,7 @@ async def token(wiring: Wiring, server: Server, request: Request) -> Response:
         for check in CHECKS:
             check(presented)
         _resource_is_our_data(presented, wiring.fhir_url)
+        proof = await prove(wiring, request, presented)
     except Malformed as error:
         return refusal(Refused("invalid_request", str(error)))
     except Refused as refused:
@@ -61,8 +64,11 @@ async def token(wiring: Wiring, server: Server, request: Request) -> Response:
         async with wiring.pool.connection() as connection, connection.transaction():
             app = await app_by_client(connection, presented.client_id)
             row = await (await connection.execute(open_it, {"hash": sha256(fields.text(name))})).fetchone()
-            decision = Decision(app, row, wiring.clock())
-            return await settle(wiring, connection, decision, lambda: server.create_token_response(oauth_request))
+            decision = Decision(app, row, wiring.clock(), proof)
+            response = await settle(wiring, connection, decision, lambda: server.create_token_response(oauth_request))
+            if name == "code" and response.status_code == 200:
+                return await with_id_token(wiring, connection, decision, fields.text(name), response)
+            return response
     except LockNotAvailable:
         return answer(503, {"error": "temporarily_unavailable"}, {"Retry-After": "1"})
 

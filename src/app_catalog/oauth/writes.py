@@ -4,14 +4,16 @@ OPEN_CODE = "SELECT * FROM catalogue.open_code(%(hash)s)"
 OPEN_TOKEN = "SELECT * FROM catalogue.open_token(%(hash)s)"  # noqa: S105  SQL text
 STATE_OF_TOKEN = "SELECT * FROM catalogue.grant_of_token(%(hash)s)"  # noqa: S105  SQL text
 
-ADD_GRANT = """INSERT INTO catalogue.access_grant (id, pairing_id, subject, person, scope, created_at, expires_at)
-  VALUES (%(grant)s, %(pairing)s, %(subject)s, %(person)s, %(scope)s, %(now)s, %(expires)s)"""
+ADD_GRANT = """INSERT INTO catalogue.access_grant (id, pairing_id, subject, person, scope, created_at, expires_at,
+    session)
+  VALUES (%(grant)s, %(pairing)s, %(subject)s, %(person)s, %(scope)s, %(now)s, %(expires)s, %(session)s)"""
 ADD_CODE = """INSERT INTO catalogue.authorization_code (hash, grant_id, subject, redirect_uri, code_challenge,
-    expires_at)
-  VALUES (%(hash)s, %(grant)s, %(subject)s, %(redirect_uri)s, %(challenge)s, %(expires)s)"""
+    expires_at, nonce, auth_time)
+  VALUES (%(hash)s, %(grant)s, %(subject)s, %(redirect_uri)s, %(challenge)s, %(expires)s, %(nonce)s, %(auth_time)s)"""
 USE_CODE = "UPDATE catalogue.authorization_code SET used_at = %(now)s WHERE hash = %(hash)s"
-ADD_TOKEN = """INSERT INTO catalogue.token (hash, kind, grant_id, subject, scope, issued_at, expires_at)
-  VALUES (%(hash)s, %(kind)s, %(grant)s, %(subject)s, %(scope)s, %(now)s, %(expires)s)"""  # noqa: S105  SQL text
+ADD_TOKEN = """INSERT INTO catalogue.token (hash, kind, grant_id, subject, scope, issued_at, expires_at,
+    certificate)
+  VALUES (%(hash)s, %(kind)s, %(grant)s, %(subject)s, %(scope)s, %(now)s, %(expires)s, %(certificate)s)"""  # noqa: S105  SQL text
 USE_TOKEN = "UPDATE catalogue.token SET used_at = %(now)s, sealed = %(sealed)s WHERE hash = %(hash)s"  # noqa: S105  SQL text
 KEEP_TOKEN = "UPDATE catalogue.token SET expires_at = %(expires)s WHERE hash = %(hash)s"  # noqa: S105  SQL text
 REVOKE_TOKEN = "UPDATE catalogue.token SET revoked_at = %(now)s WHERE hash = %(hash)s AND revoked_at IS NULL"  # noqa: S105  SQL text

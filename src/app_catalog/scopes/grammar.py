@@ -20,9 +20,13 @@ LETTERS = "cruds"
 V1_LETTERS = {"read": "rs", "write": "cud", "*": "cruds"}  # SMART 2.2, "Scopes: v1 to v2 mapping"
 PARAMETERS = ("category", "code", "code:in")
 
+LAUNCH = "launch"
 LAUNCH_PATIENT = "launch/patient"
 OFFLINE_ACCESS = "offline_access"
-CONTEXT_SCOPES = frozenset({LAUNCH_PATIENT, OFFLINE_ACCESS, "openid", "fhirUser"})
+ONLINE_ACCESS = "online_access"
+OPENID = "openid"
+FHIR_USER = "fhirUser"
+CONTEXT_SCOPES = frozenset({LAUNCH, LAUNCH_PATIENT, OFFLINE_ACCESS, ONLINE_ACCESS, OPENID, FHIR_USER})
 
 URI_PREFIX = "http://smarthealthit.org/fhir/scopes/"  # SMART 2.2: a scope may be written as a URI
 MAX_SCOPE_LENGTH = 2000  # characters: far above any scope that names codes one by one, below what a URL may carry
@@ -90,6 +94,11 @@ class Scopes:
     @property
     def offline(self) -> bool:
         return OFFLINE_ACCESS in self.context
+
+    @property
+    def online(self) -> bool:
+        """Whether access ends with the patient's session."""
+        return ONLINE_ACCESS in self.context and not self.offline
 
 
 @lru_cache(maxsize=4096)  # entries: the distinct scope strings of all apps and grants in use

@@ -4,16 +4,19 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 from fastapi import APIRouter, Request
+from psycopg import AsyncConnection
 from starlette.responses import RedirectResponse, Response
 
+from app_catalog import on_signed_out
 from device_gateway.accounts.account import own_path
 from device_gateway.accounts.forms import read_form
 from device_gateway.accounts.origin import check_origin, check_token
 from device_gateway.accounts.sessions import close_session, forget_cookie, session_hash, set_cookie, signed_in
 from device_gateway.accounts.sign_in import sign_in
+from device_gateway.database.pool import Row
 from device_gateway.database.scoping import enter_space
 from device_gateway.journal import Event, EventName, record
-from device_gateway.state import pages_of, pool_of, settings_of
+from device_gateway.state import pages_of, pool_of, settings_of, wiring_of
 
 HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?")  # nothing that could end a directive of the policy
 
@@ -42,8 +45,9 @@ async def sign_in_form(request: Request) -> Response:
         context = {"next": target, "username": username[:64], "refused": True, "form_action": _leads_to(target)}
         return pages_of(request).render(request, "login.html", context, status=401)
     if former := session_hash(request):  # signing in again: the former session ends
-        async with pool.connection() as connection:
+        async with pool.connection() as connection, connection.transaction():
             await close_session(connection, former)
+            await _end_online_access(request, connection, former)
     response = RedirectResponse(target, 303)
     set_cookie(response, settings, done.cookie)
     return response
@@ -58,11 +62,17 @@ async def sign_out(request: Request) -> Response:
         return response
     check_token(await read_form(request), account)
     async with pool_of(request).connection() as connection, connection.transaction():
+        await close_session(connection, digest)
+        await _end_online_access(request, connection, digest)
         if account.subject:
             await enter_space(connection, account.subject)
-        await close_session(connection, digest)
         await record(connection, Event(EventName.SIGNED_OUT, account.subject, account.actor))
     return response
+
+
+async def _end_online_access(request: Request, connection: AsyncConnection[Row], session: bytes) -> None:
+    wiring = wiring_of(request)
+    await on_signed_out(connection, session, wiring.journal, wiring.data_plane, wiring.clock())
 
 
 def _leads_to(path: str) -> list[str]:

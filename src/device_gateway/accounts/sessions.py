@@ -1,7 +1,11 @@
-"""Sessions in PostgreSQL: the browser holds a random cookie, the table its SHA-256."""
+"""Sessions in PostgreSQL: the browser holds a random cookie, the table its SHA-256.
+
+The cookie ends with the second at which it was given: nobody can change it, for its hash is what is looked up.
+"""
 
 import hashlib
 import secrets
+from datetime import UTC, datetime
 from typing import cast
 from uuid import UUID
 
@@ -44,9 +48,15 @@ def session_hash(request: HTTPConnection) -> bytes | None:
     return hashlib.sha256(cookie.encode()).digest() if cookie else None
 
 
+def opened_at(request: HTTPConnection) -> datetime | None:
+    """When the person behind a signed-in request signed in; None for a session of an older version of ours."""
+    _, _, seconds = request.cookies.get(cookie_name(settings_of(request)), "").partition(".")
+    return datetime.fromtimestamp(int(seconds), UTC) if seconds.isascii() and seconds.isdecimal() else None
+
+
 async def open_session(connection: AsyncConnection[Row], account: UUID, hours: int) -> str:
     """A new session; returns the cookie's value, which is kept nowhere here."""
-    cookie = secrets.token_urlsafe(TOKEN_BYTES)
+    cookie = f"{secrets.token_urlsafe(TOKEN_BYTES)}.{int(datetime.now(UTC).timestamp())}"
     csrf = secrets.token_urlsafe(TOKEN_BYTES)
     digest = hashlib.sha256(cookie.encode()).digest()
     await connection.execute(SESSION_OPEN, (digest, account, csrf, hours))

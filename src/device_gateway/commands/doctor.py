@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import psycopg
 import typer
 
+from device_gateway.catalogue_key import catalogue_key
 from device_gateway.commands.options import AsJson, ConfigFile, DataDir, console, print_json, settings_of
 from device_gateway.database.capabilities import Capabilities, capabilities
 from device_gateway.database.migrate import pending
@@ -30,7 +31,14 @@ class Finding:
 def doctor(data_dir: DataDir = None, config: ConfigFile = None, as_json: AsJson = False) -> None:
     """Look at database, broker, radio and adapters. Exit code 1 when something is wrong."""
     settings = settings_of(data_dir, config)
-    findings = [*_database(settings), _broker(settings), _radio(settings), _bonds(settings), _adapters()]
+    findings = [
+        *_database(settings),
+        _broker(settings),
+        _radio(settings),
+        _bonds(settings),
+        _catalogue(settings),
+        _adapters(),
+    ]
     if as_json:
         print_json([{"part": f.part, "state": f.state, "problem": f.problem} for f in findings])
     else:
@@ -100,6 +108,16 @@ def _bonds(settings: Settings) -> Finding:
     if key is None:
         return Finding("bonds", "not kept: an edge on a new host pairs its devices again (DEVICE_GATEWAY_BOND_KEY)")
     return Finding("bonds", f"kept, opened by {settings.bond_key}: back it up, apart from the database")
+
+
+def _catalogue(settings: Settings) -> Finding:
+    try:
+        key = catalogue_key(settings)
+    except BadSetting as error:
+        return Finding("apps", "no OpenID Connect", error.message)
+    if key is None:
+        return Finding("apps", "no OpenID Connect for them (DEVICE_GATEWAY_CATALOGUE_KEY)")
+    return Finding("apps", f"signing keys sealed with {settings.catalogue_key}: back it up, apart from the database")
 
 
 def _adapters() -> Finding:

@@ -119,6 +119,7 @@ REASONS: Mapping[str, str] = {
     "token expired": _("its access had run out"),
     "grant expired": _("its access had run out"),
     "app suspended": _("the app is suspended"),
+    "certificate missing or wrong": _("its access was used without its certificate"),
 }
 ANOTHER_REASON = _("it has no right to this")
 ANYTHING_ELSE = _("%(who)s: %(event)s")

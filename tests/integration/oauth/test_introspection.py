@@ -24,6 +24,7 @@ async def test_a_client_with_a_secret_learns_about_its_own_tokens(host):
         "scope": f"launch/patient offline_access {WEIGHT_SCOPE}",
         "token_type": "Bearer",
         "patient": token["patient"],
+        "need_patient_banner": True,
     }
     refresh = (await introspect(app, token["refresh_token"])).json()
     assert refresh["active"]

@@ -79,8 +79,7 @@ def test_v1_words_mean_their_v2_letters():
         "patient/Observation.rs?code=" + "a" * 3000,
         "Patient/Observation.rs",
         "patient/Observation.rs#x",
-        "launch",
-        "online_access",
+        "launch/encounter",
     ],
 )
 def test_what_is_not_a_scope_of_ours_is_listed_as_unknown(text):
