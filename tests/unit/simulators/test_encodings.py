@@ -52,8 +52,14 @@ def test_a_cgm_record_says_its_size_and_has_only_the_octets_that_say_something()
     assert (protected[0], len(protected), protected[-2:]) == (15, 15, e2e_crc(protected[:-2]))
 
 
+def running_session() -> CgmSession:
+    return CgmSession(
+        began=lambda now: now, sensor=lambda *_session: iter([]), run_time_min=60, skew_s=0, file=None, waits=False
+    )
+
+
 def test_warnings_follow_the_levels_that_are_set() -> None:
-    session = CgmSession(began=lambda now: now, sensor=lambda *_session: iter([]), run_time_min=60, skew_s=0, file=None)
+    session = running_session()
     control = CgmControl(session)
     assert [control.warning(*shown) for shown in ((100, 0), (60, 0), (50, -4), (190, 0), (260, 4))] == [
         0b000000, 0b000001, 0b010101, 0b000010, 0b101010,
@@ -66,7 +72,7 @@ def test_warnings_follow_the_levels_that_are_set() -> None:
 
 @given(st.binary(max_size=6))
 def test_no_request_brings_the_monitor_down(octets: bytes) -> None:
-    session = CgmSession(began=lambda now: now, sensor=lambda *_session: iter([]), run_time_min=60, skew_s=0, file=None)
+    session = running_session()
     assert CgmControl(session).answer(octets)
 
 
