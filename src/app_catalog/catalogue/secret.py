@@ -2,10 +2,10 @@
 
 import hashlib
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from app_catalog.catalogue.apps import app_by_id
+from app_catalog.catalogue.apps import App, app_by_id
 from app_catalog.catalogue.status import Status
 from app_catalog.errors import NotAllowed, Unknown, WrongState
 from app_catalog.events import EventName
@@ -14,13 +14,22 @@ from app_catalog.vendors.vendor import vendors_of
 from app_catalog.wiring import CatalogueEvent, Connection, Journal, Person
 
 SECRET_BYTES = 32  # of entropy: guessing is hopeless, so a plain hash suffices and costs a request nothing
-SET_SECRET = "UPDATE catalogue.app SET secret_hash = %s, secret_issued_at = %s WHERE id = %s"  # noqa: S105  SQL text
+OVERLAP = timedelta(hours=24)  # in which the former secret works too: time to change it wherever the app runs
+SET_SECRET = """UPDATE catalogue.app SET secret_hash = %(hash)s, secret_issued_at = %(now)s,
+    former_secret_hash = %(former)s, former_secret_until = %(until)s
+  WHERE id = %(app)s"""  # noqa: S105  SQL text
 
 
 async def rotate_secret(
-    connection: Connection, app_id: UUID, *, person: Person, journal: Journal, now: datetime
+    connection: Connection,
+    app_id: UUID,
+    *,
+    person: Person,
+    journal: Journal,
+    now: datetime,
+    keep_former: timedelta = OVERLAP,
 ) -> str:
-    """A new secret for an approved app; the former one ends at once. Only a member of its vendor may have it.
+    """A new secret for an approved app; the former one works for `keep_former` more. Only its vendor's members have it.
 
     Raises Unknown, NotAllowed, or WrongState for a candidate or a public client.
     """
@@ -32,8 +41,7 @@ async def rotate_secret(
             raise NotAllowed
         if app.status in {Status.CANDIDATE, Status.DEREFERENCED} or not PROFILES[app.profile].has_secret:
             raise WrongState("This app has no secret.")
-        secret = secrets.token_urlsafe(SECRET_BYTES)
-        await connection.execute(SET_SECRET, (hashlib.sha256(secret.encode()).digest(), now, app_id))
+        secret = await new_secret_of(connection, app, now, keep_former=keep_former)
         await journal.write(
             connection,
             CatalogueEvent(
@@ -46,4 +54,20 @@ async def rotate_secret(
                 details={"app": app.name},
             ),
         )
+    return secret
+
+
+async def new_secret_of(
+    connection: Connection, app: App, now: datetime, *, keep_former: timedelta = timedelta()
+) -> str:
+    """A new secret for `app`, in the transaction of a caller who has made sure that it may have one."""
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    parameters = {
+        "hash": hashlib.sha256(secret.encode()).digest(),
+        "now": now,
+        "former": app.secret_hash if keep_former else None,
+        "until": now + keep_former if app.secret_hash is not None and keep_former else None,
+        "app": app.id,
+    }
+    await connection.execute(SET_SECRET, parameters)
     return secret

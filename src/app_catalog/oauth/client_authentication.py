@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from starlette.datastructures import Headers
 
+from app_catalog.clients.assertion import TYPE, NotProven, read_assertion
 from app_catalog.form import Fields
 from app_catalog.oauth.failure import Refused
 
@@ -43,8 +44,18 @@ class Presented:
 
     @property
     def client_id(self) -> str:
-        """The client that the request names; empty when it names none."""
-        return self.basic[0] if self.basic else self.fields.text("client_id")
+        """The client that the request names; empty when it names none. An assertion names one (RFC 7521 §4.2)."""
+        if self.basic:
+            return self.basic[0]
+        return self.fields.get("client_id") or self.assertion_subject
+
+    @property
+    def assertion_subject(self) -> str:
+        """Who the assertion says that it is from; empty without one, and for one that cannot be read."""
+        try:
+            return read_assertion(self.fields.text("client_assertion")).subject
+        except NotProven:
+            return ""
 
 
 def nothing_is_repeated(presented: Presented) -> None:
@@ -64,8 +75,12 @@ def one_authentication_only(presented: Presented) -> None:
     """RFC 6749 §2.3: no more than one method in a request."""
     if presented.basic and presented.fields.get("client_secret"):
         raise Refused("invalid_request", "The client authenticates with two methods.")
-    if presented.fields.get("client_assertion") or presented.fields.get("client_assertion_type"):
-        raise Refused("invalid_client", "Client assertions are not supported.")
+    if presented.fields.get("client_assertion") is None and presented.fields.get("client_assertion_type") is None:
+        return
+    if presented.basic or presented.fields.get("client_secret"):
+        raise Refused("invalid_request", "The client authenticates with two methods.")
+    if presented.fields.get("client_assertion_type") != TYPE or presented.fields.get("client_assertion") is None:
+        raise Refused("invalid_client", "The client assertion is not one of RFC 7523.")
 
 
 def one_client_only(presented: Presented) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from app_catalog.catalogue.apps import App
+from app_catalog.clients.proof import Proof
 from app_catalog.consents.effect import effective_scopes
 from app_catalog.events import EventName
 from app_catalog.scopes.grammar import Scopes
@@ -24,6 +25,7 @@ Write = tuple[str, dict[str, Any]]
 class Decision:
     """app  the client named in the request · row  the code or token presented, joined with its grant; None if unknown
 
+    proof   by which key the client has shown who it is, None for every other way
     issue   what hands something out: written only when the answer is a success
     revoke  reason why the grant of `row` ends: written whatever the answer is, and so are `always` and `events`
     """
@@ -31,6 +33,7 @@ class Decision:
     app: App | None
     row: Row | None
     now: datetime
+    proof: Proof | None = None
     issue: list[Write] = field(default_factory=list)
     always: list[Write] = field(default_factory=list)
     revoke: str | None = None

@@ -36,6 +36,8 @@ class AppGrant:
     consented   purposes consented to now
     status      of the app
     refusal     why the token opens nothing, None when it does
+    context     the scopes of the token for context and identity, for instance ``fhirUser``
+    certificate SHA-256 of the certificate that its bearer has to show (RFC 8705 §3), None for an unbound token
     """
 
     app_id: UUID
@@ -49,6 +51,8 @@ class AppGrant:
     consented: tuple[ConsentedPurpose, ...]
     status: Status
     refusal: str | None
+    context: frozenset[str] = frozenset()
+    certificate: bytes | None = None
 
     def purpose_for(
         self,
@@ -86,6 +90,7 @@ async def grant_of_token(connection: Connection, access_token: str, now: datetim
     row = await (await connection.execute(STATE_OF_TOKEN, {"hash": sha256(access_token)})).fetchone()
     if row is None or row.kind != "access":
         return None
+    scopes = effective_scopes(row.scope, row.consented)
     return AppGrant(
         app_id=row.app_id,
         app_name=row.app_name,
@@ -94,13 +99,15 @@ async def grant_of_token(connection: Connection, access_token: str, now: datetim
         pairing_id=row.pairing_id,
         subject=row.subject,
         person=row.person,
-        scopes=effective_scopes(row.scope, row.consented).resources,
+        scopes=scopes.resources,
+        context=scopes.context,
         consented=tuple(
             ConsentedPurpose(entry["key"], {"fr": entry["fr"], "en": entry["en"]}, parse(entry["scope"]).resources)
             for entry in row.consented
         ),
         status=Status(row.app_status),
         refusal=refusal_of(row, now),
+        certificate=row.certificate,
     )
 
 

@@ -38,7 +38,14 @@ class Client(ClientMixin):  # type: ignore[misc]  # Authlib publishes no types
         return is_registered(redirect_uri, self.app.redirect_uris, any_loopback_port=self.profile.any_loopback_port)
 
     def check_client_secret(self, client_secret: str) -> bool:
-        return self.app.secret_hash is not None and hmac.compare_digest(self.app.secret_hash, sha256(client_secret))
+        """Whether it is the secret, or the former one in the time in which both work."""
+        app, given = self.app, sha256(client_secret)
+        if app.secret_hash is not None and hmac.compare_digest(app.secret_hash, given):
+            return True
+        until = app.former_secret_until
+        if app.former_secret_hash is None or until is None or deciding().now >= until:
+            return False
+        return hmac.compare_digest(app.former_secret_hash, given)
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:  # noqa: ARG002  Authlib's signature
         return method in self.profile.auth_methods

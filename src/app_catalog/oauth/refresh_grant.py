@@ -9,9 +9,9 @@ from authlib.oauth2.rfc6749.grants import RefreshTokenGrant
 
 from app_catalog.events import EventName
 from app_catalog.oauth import lifetimes
-from app_catalog.oauth.code_grant import METHODS
 from app_catalog.oauth.decision import deciding
 from app_catalog.oauth.models import Token
+from app_catalog.oauth.profiles import METHODS
 from app_catalog.oauth.sealing import seal, unseal
 from app_catalog.oauth.writes import KEEP_TOKEN, USE_TOKEN
 from app_catalog.scopes.grammar import parse

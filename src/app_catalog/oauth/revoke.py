@@ -7,15 +7,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app_catalog.catalogue.apps import app_by_client
+from app_catalog.clients.proof import prove
 from app_catalog.events import EventName
 from app_catalog.form import Malformed, read_body
 from app_catalog.oauth import client_authentication
 from app_catalog.oauth.client_authentication import Presented
-from app_catalog.oauth.code_grant import METHODS
 from app_catalog.oauth.decision import Decision, deciding
 from app_catalog.oauth.endpoint import settle
 from app_catalog.oauth.failure import Refused, refusal
 from app_catalog.oauth.models import Client, Token
+from app_catalog.oauth.profiles import METHODS
 from app_catalog.oauth.secret_text import sha256
 from app_catalog.oauth.server import Request as OAuthRequest
 from app_catalog.oauth.server import Server
@@ -56,6 +57,7 @@ async def revoke(wiring: Wiring, server: Server, request: Request) -> Response:
         presented = Presented(await read_body(request), request.headers)
         for check in CHECKS:
             check(presented)
+        proof = await prove(wiring, request, presented)
     except Malformed as error:
         return refusal(Refused("invalid_request", str(error)))
     except Refused as refused:
@@ -65,7 +67,7 @@ async def revoke(wiring: Wiring, server: Server, request: Request) -> Response:
         app = await app_by_client(connection, presented.client_id)
         hashed = {"hash": sha256(presented.fields.text("token"))}
         row = await (await connection.execute(OPEN_TOKEN, hashed)).fetchone()
-        decision = Decision(app, row, wiring.clock())
+        decision = Decision(app, row, wiring.clock(), proof)
         return await settle(
             wiring, connection, decision, lambda: server.create_endpoint_response("revocation", oauth_request)
         )

@@ -6,7 +6,7 @@ from typing import Final
 from psycopg import AsyncConnection
 from starlette.requests import Request
 
-from app_catalog import AppGrant, grant_of_token
+from app_catalog import AppGrant, BadCertificate, grant_of_token
 from device_gateway.access import App, Deny, journal_decision
 from device_gateway.database.pool import Row
 from device_gateway.database.scoping import space_scope
@@ -40,10 +40,24 @@ async def calling_app(request: Request, connection: AsyncConnection[Row]) -> App
     grant = await grant_of_token(connection, bearer_token(request), wiring_of(request).clock())
     if grant is None:
         raise TokenRefused
-    if grant.refusal is not None:
-        await _journal_refusal(connection, grant, grant.refusal)
+    refusal = grant.refusal or _wrong_bearer(request, grant)
+    if refusal is not None:
+        await _journal_refusal(connection, grant, refusal)
         raise TokenRefused
     return App(grant)
+
+
+def _wrong_bearer(request: Request, grant: AppGrant) -> str | None:
+    """Why a token that is bound to a certificate does not work for who bears it (RFC 8705 §3)."""
+    if grant.certificate is None:
+        return None
+    try:
+        certificate = wiring_of(request).certificates.of(request)
+    except BadCertificate:
+        certificate = None
+    if certificate is not None and certificate.thumbprint == grant.certificate:
+        return None
+    return "certificate missing or wrong"
 
 
 async def _journal_refusal(connection: AsyncConnection[Row], grant: AppGrant, reason: str) -> None:

@@ -47,6 +47,7 @@ PERMITTED: Mapping[str, str] = {
         "The bind key of “%(device)s” does not open what it sends: pair it again with its key."
     ),
     EventName.CONSENT_WANTED: _("“%(device)s” no longer knows who you are to it: pair it again."),
+    EventName.APP_READ_PATIENT: _("%(app)s asked who you are to it: it was told an id of its own, not your name."),
     App.APP_OPENED: _("You opened %(app)s from here."),
     App.APP_PAIRED: _("You connected %(app)s."),
     App.APP_UNPAIRED: _("You disconnected %(app)s: its access ended at once."),

@@ -90,7 +90,7 @@ async def test_a_secret_is_shown_once_to_its_vendor(host):
         page = await browser.get("/catalogue/vendor")
         assert app.client_id in page.text
         assert app.secret not in page.text
-        form = {"csrf_token": hidden(page.text, "csrf_token")}
+        form = {"csrf_token": hidden(page.text, "csrf_token"), "end_former": "yes"}
         shown = await browser.post(f"/catalogue/vendor/apps/{app.app_id}/secret", data=form)
         assert shown.headers["cache-control"] == "no-store"
         secret = re.search('id="client-secret">([^<]+)<', shown.text)[1]
