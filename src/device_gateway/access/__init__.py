@@ -5,7 +5,7 @@ from device_gateway.access.apps import CATEGORY_SYSTEM, VALUE_SETS, categories_o
 from device_gateway.access.decide import decide, readable_metrics
 from device_gateway.access.decisions import OTHER_PATIENT, Decision, Deny, Permit
 from device_gateway.access.journalled import journal_decision
-from device_gateway.access.resources import Action, DeviceOf, ObservationOf, Resource
+from device_gateway.access.resources import Action, DeviceOf, ObservationOf, PatientOf, Resource
 
 __all__ = [
     "CATEGORY_SYSTEM",
@@ -19,6 +19,7 @@ __all__ = [
     "DeviceOf",
     "ObservationOf",
     "Patient",
+    "PatientOf",
     "Permit",
     "Resource",
     "System",

@@ -9,11 +9,13 @@ from typing import Final, Literal
 
 from app_catalog import AppGrant, ConsentedPurpose, Scope, covers
 from device_gateway.access.decisions import NO_CONSENT, NO_SCOPE, NOT_REFERENCED, OTHER_SPACE, Decision, Deny, Permit
-from device_gateway.access.resources import Action, DeviceOf, ObservationOf, Resource
+from device_gateway.access.resources import Action, DeviceOf, ObservationOf, PatientOf, Resource
 from device_gateway.metrics import METRICS
 
 LETTERS: Final[dict[Action, Literal["r", "s"]]] = {"read": "r", "search": "s"}  # SMART 2.2: r reads one, s searches
 CATEGORY_SYSTEM: Final = "http://terminology.hl7.org/CodeSystem/observation-category"
+# Scopes that tell an app who the patient is (SMART 2.2, "fhirUser", "launch/patient").
+IDENTITY: Final = frozenset({"fhirUser", "launch/patient"})
 VITAL_SIGNS: Final = "vital-signs"
 # Names that a scope may use in ``code:in``: each metric by its key.
 VALUE_SETS: Final = {key: frozenset({f"{metric.system}|{metric.code}"}) for key, metric in METRICS.items()}
@@ -46,6 +48,8 @@ def _consented(grant: AppGrant, action: Action, resource: Resource) -> Deny | No
 
 
 def _in_scope(grant: AppGrant, action: Action, resource: Resource) -> Deny | None:
+    if isinstance(resource, PatientOf) and grant.context & IDENTITY:
+        return None
     return None if _covered(grant.scopes, action, resource) else Deny(NO_SCOPE)
 
 
@@ -64,12 +68,14 @@ CHECKS: Final[tuple[Check, ...]] = (_token_good, _own_patient, _consented, _in_s
 
 
 def _purposes(grant: AppGrant, action: Action, resource: Resource) -> tuple[ConsentedPurpose, ...]:
+    if isinstance(resource, PatientOf):
+        return grant.consented  # an id that the app was told with its token: no purpose is about it
     return tuple(purpose for purpose in grant.consented if _covered(purpose.scopes, action, resource))
 
 
 def _covered(scopes: tuple[Scope, ...], action: Action, resource: Resource) -> bool:
-    if isinstance(resource, DeviceOf):
-        return covers(scopes, "Device", LETTERS[action])
+    if isinstance(resource, DeviceOf | PatientOf):
+        return covers(scopes, "Device" if isinstance(resource, DeviceOf) else "Patient", LETTERS[action])
     metric = METRICS[resource.metric]
     return covers(
         scopes,

@@ -23,4 +23,11 @@ class DeviceOf:
     metrics: frozenset[str]
 
 
-Resource = ObservationOf | DeviceOf
+@dataclass(frozen=True)
+class PatientOf:
+    """Whose space it is, as an app knows them: by an id, and by nothing else."""
+
+    space: UUID
+
+
+Resource = ObservationOf | DeviceOf | PatientOf

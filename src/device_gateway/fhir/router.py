@@ -22,10 +22,11 @@ from device_gateway.fhir.errors import MethodNotAllowed, NoSuchResource, NoSuchT
 from device_gateway.fhir.negotiation import form_pairs, knows_version, query_pairs, require_json, wants_strict
 from device_gateway.fhir.observations import OBSERVATION
 from device_gateway.fhir.outcome import outcome
+from device_gateway.fhir.patients import PATIENT
 from device_gateway.fhir.served import Answer, Asking, SearchInput, ServedType, answer_of
 from device_gateway.state import pool_of, wiring_of
 
-SERVED: Final[Mapping[str, ServedType]] = {served.name: served for served in (OBSERVATION, DEVICE)}
+SERVED: Final[Mapping[str, ServedType]] = {served.name: served for served in (OBSERVATION, DEVICE, PATIENT)}
 
 FHIR_JSON: Final = "application/fhir+json; charset=utf-8"
 PREFLIGHT_SECONDS: Final = 3600  # how long a browser may remember that it may ask

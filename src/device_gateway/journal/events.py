@@ -50,6 +50,7 @@ class EventName(StrEnum):
     APP_READ_OBSERVATION = "app:observation:read"
     APP_SEARCHED_DEVICES = "app:device:search"
     APP_READ_DEVICE = "app:device:read"
+    APP_READ_PATIENT = "app:patient:read"
     APP_REFUSED = "app:request:refuse"
 
 

@@ -47,7 +47,7 @@ async def test_fhirclient_reads_searches_and_pages(world, fhir_url):
 
     server = FHIRServer(None, base_uri=fhir_url)
     server.session.headers["Authorization"] = f"Bearer {ana.token['access_token']}"
-    assert [each.type for each in server.capabilityStatement.rest[0].resource] == ["Observation", "Device"]
+    assert [each.type for each in server.capabilityStatement.rest[0].resource] == ["Observation", "Device", "Patient"]
 
     observation = Observation.read(stored[1], server)
     assert observation.valueQuantity.value == 72.1

@@ -20,7 +20,7 @@ def issue(response):
     ("method", "path", "status", "code"),
     [
         ("GET", "", 404, "not-supported"),
-        ("GET", "Patient/p1", 404, "not-supported"),
+        ("GET", "Encounter/p1", 404, "not-supported"),
         ("GET", "observation", 404, "not-supported"),
         ("GET", "Observation/r.x/_history/1", 404, "not-found"),
         ("GET", "Observation/%00", 404, "not-found"),
@@ -141,7 +141,7 @@ async def test_the_capability_statement_lists_what_is_served_and_nothing_else(wo
                 f"{resource['type']}?{parameter['name']}={value}", headers={"Prefer": "handling=strict"}
             )
             assert answer.status_code == 200, parameter
-    assert [each["type"] for each in rest["resource"]] == ["Observation", "Device"]
+    assert [each["type"] for each in rest["resource"]] == ["Observation", "Device", "Patient"]
     (uris,) = rest["security"]["extension"]
     assert {each["url"]: each["valueUri"] for each in uris["extension"]} == {
         name: f"{ISSUER}/oauth/{name}" for name in ("authorize", "token", "revoke", "introspect")
