@@ -27,6 +27,7 @@ BUILT_IN = {
     "import": "device_gateway.commands.import_files:import_files",
     "decode": "device_gateway.commands.decode:app",
     "radio": "device_gateway.commands.radio:app",
+    "broker": "device_gateway.commands.broker:app",
     "settings": "device_gateway.commands.settings:settings",
     "doctor": "device_gateway.commands.doctor:doctor",
 }

@@ -21,7 +21,7 @@ from ingest_world import World, world_of
 from paho.mqtt.enums import CallbackAPIVersion
 
 from device_gateway.broker.embedded import EmbeddedBroker
-from device_gateway.broker.mosquitto import write_configuration
+from device_gateway.broker.mosquitto import Places, write_configuration
 from device_gateway.database.embedded import EmbeddedPostgres
 from device_gateway.database.migrate import migrate
 from device_gateway.devices.credentials import new_password
@@ -172,7 +172,9 @@ class Mosquitto:
         return {"mqtt_url": f"mqtt://ingest:{self.password}@127.0.0.1:{self.ingest_port}"}
 
     def configure(self, world: World) -> None:
-        path = write_configuration(self.directory, world.connect(), self.password, self.port, self.ingest_port)
+        path = write_configuration(
+            self.directory, world.connect(), self.password, Places(self.port, self.ingest_port), str(MOSQUITTO)
+        )
         self._command = [str(MOSQUITTO), "-c", str(path)]
 
     def start(self) -> None:

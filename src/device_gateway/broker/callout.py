@@ -149,7 +149,7 @@ async def _decide(request: _Request, pool: AsyncPool, watch: Watch) -> Permitted
         return Refused(reason, device)
     if watch.paused(device):
         return Refused("it sent too much, and is let in again after a while", device)
-    if request.client_info.mqtt_id != name and await watch.connections(device) >= MAX_CONNECTIONS:
+    if request.client_info.mqtt_id != name and await watch.connections(device) > MAX_CONNECTIONS:
         return Refused("it has too many connections already", device)
     return Permitted(device, row.kind)
 

@@ -27,9 +27,9 @@ log = structlog.get_logger(__name__)
 class Watch:
     """`run` looks; the rest answers at once from what it saw."""
 
-    def __init__(self, settings: Settings, look_s: float = LOOK_S) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._look_s = look_s
+        self._look_s = LOOK_S
         self._connection: Client | None = None
         self._paused: dict[UUID, float] = {}
         self._sent: dict[tuple[str, int], int] = {}
@@ -38,7 +38,7 @@ class Watch:
         return self._paused.get(device, 0.0) > time.monotonic()
 
     async def connections(self, device: UUID) -> int:
-        """How many the device has now; 0 while the watch is not connected."""
+        """How many the device has now, with one that is being let in; 0 while the watch is not connected."""
         if self._connection is None:
             return 0
         return len(await connections(self._connection, {"user": str(device)}, servers=1))

@@ -5,6 +5,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,11 +15,13 @@ from uuid import UUID, uuid4
 import paho.mqtt.client as mqtt
 import psycopg
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from paho.mqtt.enums import CallbackAPIVersion
 
 from device_gateway.broker.callout import run_callout
 from device_gateway.broker.embedded import EmbeddedBroker
 from device_gateway.database.pool import open_pool
+from device_gateway.devices.authority import Authority, Issued, private_pem
 from device_gateway.devices.credentials import hash_password, new_password
 from device_gateway.devices.topics import sent_filters
 from device_gateway.settings import Settings
@@ -233,3 +236,28 @@ def ingest(client: Callable[..., Watched], settings: Settings) -> Watched:
     for topic in sent_filters():
         assert watched.subscribe(topic) == 1
     return watched
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path / "authority")
+
+
+@pytest.fixture
+def certify(authority: Authority, owner_url: str, tmp_path: Path) -> Callable[..., tuple[Issued, Path]]:
+    """A certificate for a device, known to the registry, in a file with its key."""
+
+    def certify(device: UUID, by: Authority = authority, known: bool = True) -> tuple[Issued, Path]:
+        key = ec.generate_private_key(ec.SECP256R1())
+        issued = by.sign_client(key.public_key(), str(device), datetime.now(UTC))
+        if known:
+            with psycopg.connect(owner_url) as connection:
+                connection.execute(
+                    "INSERT INTO gateway.device_certificate (serial, device_id, until) VALUES (%s, %s, %s)",
+                    (issued.serial, device, issued.until),
+                )
+        file = tmp_path / f"{issued.serial}.pem"
+        file.write_bytes(private_pem(key) + issued.pem.encode())
+        return issued, file
+
+    return certify

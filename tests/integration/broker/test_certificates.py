@@ -5,32 +5,24 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import UUID
 
 import psycopg
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from device_gateway.broker.control import disconnect_device
 from device_gateway.broker.embedded import EmbeddedBroker
 from device_gateway.broker.listener import Listener, Tls, local_names
-from device_gateway.devices.authority import Authority, Issued, private_pem
+from device_gateway.devices.authority import Authority
 from device_gateway.devices.topics import topic_of
 from device_gateway.settings import Settings
 from device_gateway.transports.mqtt.tls import tls_context
 
 ACCEPTED, REFUSED = 0, 135
 Make = Callable[..., Any]
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path / "authority")
 
 
 @pytest.fixture
@@ -54,26 +46,6 @@ def client(broker: EmbeddedBroker, clients: Make, authority: Authority, tmp_path
         )
 
     return client
-
-
-@pytest.fixture
-def certify(authority: Authority, owner_url: str, tmp_path: Path) -> Callable[..., tuple[Issued, Path]]:
-    """A certificate for a device, known to the registry, in a file with its key."""
-
-    def certify(device: UUID, by: Authority = authority, known: bool = True) -> tuple[Issued, Path]:
-        key = ec.generate_private_key(ec.SECP256R1())
-        issued = by.sign_client(key.public_key(), str(device), datetime.now(UTC))
-        if known:
-            with psycopg.connect(owner_url) as connection:
-                connection.execute(
-                    "INSERT INTO gateway.device_certificate (serial, device_id, until) VALUES (%s, %s, %s)",
-                    (issued.serial, device, issued.until),
-                )
-        file = tmp_path / f"{issued.serial}.pem"
-        file.write_bytes(private_pem(key) + issued.pem.encode())
-        return issued, file
-
-    return certify
 
 
 def test_a_device_signs_in_with_its_certificate_and_without_a_password(

@@ -2,17 +2,22 @@
 
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
-from device_gateway.broker.mosquitto import write_configuration
+from device_gateway.broker.listener import Tls, local_names
+from device_gateway.broker.mosquitto import Places, write_configuration, write_devices
 from device_gateway.database.pool import connect
+from device_gateway.devices.authority import Authority
 from device_gateway.devices.topics import hub_topic, sent_filters, topic_of
+from device_gateway.transports.mqtt.tls import tls_context
 
 MOSQUITTO = "/usr/sbin/mosquitto"
 ACCEPTED, REFUSED = 0, 135
@@ -25,11 +30,16 @@ class Mosquitto:
     def __init__(self, directory: Path, ingest_url: str) -> None:
         self.directory = directory
         self.port, self.ingest_port = _free_port(), _free_port()
+        self.places = Places(self.port, self.ingest_port)
         self._ingest_url = ingest_url
 
     def configure(self) -> Path:
         with connect(self._ingest_url, "gateway_ingest") as connection:
-            return write_configuration(self.directory, connection, INGEST_PASSWORD, self.port, self.ingest_port)
+            return write_configuration(self.directory, connection, INGEST_PASSWORD, self.places, MOSQUITTO)
+
+    def secure(self, authority: Authority) -> None:
+        tls = Tls(authority.ca_file.parent, local_names())
+        self.places = Places(self.port, self.ingest_port, _free_port(), tls=tls)
 
     def start(self) -> None:
         with (self.directory / "log").open("ab") as log:
@@ -45,7 +55,10 @@ class Mosquitto:
         raise AssertionError((self.directory / "log").read_text())
 
     def reload(self) -> None:
-        self.configure()
+        """As `device-gateway broker mosquitto --run` does every second."""
+        with connect(self._ingest_url, "gateway_ingest") as connection:
+            assert write_devices(self.directory, connection, self.places.tls), "nothing changed"
+            assert not write_devices(self.directory, connection, self.places.tls)
         self._process.send_signal(signal.SIGHUP)
 
     def kill(self) -> None:
@@ -156,6 +169,52 @@ def test_what_was_acknowledged_while_ingestion_was_away_survives_kill_9_but_for_
     back = ingest()
     assert back.until(lambda: len(back.messages) >= len(sent) - 1)
     assert [payload for _, payload in back.messages][: len(sent) - 1] == sent[:-1]
+
+
+def test_a_certificate_is_a_devices_name_and_ends_with_its_revocation(
+    *, mosquitto: Mosquitto, ingest: Callable[[], Any], pair: Make, clients: Make, certify: Make, owner_url: str,
+    authority: Authority,
+) -> None:  # fmt: skip
+    device, other = pair(), pair()
+    issued, file = certify(device.id)
+    mosquitto.secure(authority)
+    mosquitto.configure()
+    mosquitto.start()
+    heard = ingest()
+
+    def client(port: int, user: str, password: str | None, shows: Path | None) -> Any:
+        return clients(port, user, password, tls=tls_context(authority.ca_file, shows))
+
+    assert mosquitto.places.certificates
+    assert client(mosquitto.port, str(other.id), other.password, None).connect() == ACCEPTED
+    assert client(mosquitto.port, str(device.id), device.password, None).connect() == REFUSED
+    scale = client(mosquitto.places.certificates, str(other.id), other.password, file)  # the name is the certificate's
+    assert scale.connect() == ACCEPTED
+    scale.publish(topic_of(other.id, "readings"), b"forged")
+    scale.publish(topic_of(device.id, "readings"), b"{}")
+    assert heard.until(lambda: heard.messages == [(topic_of(device.id, "readings"), b"{}")])
+
+    scale.client.disconnect()
+    with psycopg.connect(owner_url) as connection:
+        connection.execute(
+            "UPDATE gateway.device_certificate SET revoked_at = now() WHERE serial = %s", (issued.serial,)
+        )
+    mosquitto.reload()
+    deadline = time.monotonic() + 10
+    while _gets_in(client(mosquitto.places.certificates, str(device.id), None, file), mosquitto.places.certificates):
+        assert time.monotonic() < deadline, "a revoked certificate is still good"
+
+
+def _gets_in(device: Any, port: int) -> bool:
+    """Refusal comes at the hand-shake, or with TLS 1.3 right behind it."""
+    try:
+        device.client.connect("127.0.0.1", port)
+    except ssl.SSLError:
+        return False
+    device.client.loop_start()
+    assert device.until(lambda: bool(device.codes or device.disconnects))
+    device.client.disconnect()
+    return bool(device.codes)
 
 
 def _free_port() -> int:
