@@ -11,19 +11,20 @@ from device_gateway.commands.options import AsJson, ConfigFile, DataDir, console
 from device_gateway.database.pool import connect
 from device_gateway.store.archive import read_archive, write_archive
 from device_gateway.store.pieces import pieces
-from device_gateway.store.upkeep import keep_up
+from device_gateway.store.upkeep import Upkeep, keep_up
 
 archive = typer.Typer(no_args_is_help=True, help="Readings in files: write months or chunks, read them in again.")
 
 
 def upkeep(data_dir: DataDir = None, config: ConfigFile = None, as_json: AsJson = False) -> None:
-    """Compress, archive and remove what is due by the settings, as `jobs` does every hour where it may."""
+    """Archive, remove, compress and reindex what is due by the settings, as `jobs` does every hour where it may."""
     done = keep_up(settings_of(data_dir, config), datetime.now(UTC))
     if as_json:
         print_json(
             {
                 "compressed": [piece.name for piece in done.compressed],
                 "removed": [{"piece": r.piece.name, "archive": r.archive} for r in done.removed],
+                "reindexed": [piece.name for piece in done.reindexed],
                 "postponed": done.postponed,
             }
         )
@@ -32,9 +33,11 @@ def upkeep(data_dir: DataDir = None, config: ConfigFile = None, as_json: AsJson 
         console.print(f"compressed {piece.name}: {piece.since:%Y-%m-%d} to {piece.until:%Y-%m-%d}")
     for removed in done.removed:
         console.print(f"removed {removed.piece.name}" + (f", kept in {removed.archive}" if removed.archive else ""))
+    for piece in done.reindexed:
+        console.print(f"reindexed {piece.name}: {piece.since:%Y-%m-%d} to {piece.until:%Y-%m-%d}")
     if done.postponed:
         errors.print("The rest was in use: it is tried again the next time.")
-    elif not done.compressed and not done.removed:
+    elif done == Upkeep():
         console.print("Nothing was due.")
 
 

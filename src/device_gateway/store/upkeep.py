@@ -1,4 +1,4 @@
-"""What the store needs from time to time: chunks of the right length, compression, retention."""
+"""What the store needs from time to time: chunks of the right length, retention, compression, indexes without waste."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +11,7 @@ from device_gateway.database.capabilities import capabilities
 from device_gateway.database.pool import Row, connect
 from device_gateway.settings import Settings
 from device_gateway.store.compression import compress_older_than
+from device_gateway.store.index import rebuild_loose
 from device_gateway.store.pieces import UPKEEP_LOCK, Piece, is_hypertable
 from device_gateway.store.retention import Removed, remove_older_than
 
@@ -27,6 +28,7 @@ class Upkeep:
 
     compressed: list[Piece] = field(default_factory=list)
     removed: list[Removed] = field(default_factory=list)
+    reindexed: list[Piece] = field(default_factory=list)
     postponed: bool = False
 
 
@@ -49,6 +51,7 @@ def keep_up(settings: Settings, now: datetime) -> Upkeep:
                 done.removed += remove_older_than(connection, age, now, settings.archive_dir)
             if settings.compress_after_days and capabilities(connection).columnstore and is_hypertable(connection):
                 done.compressed += compress_older_than(connection, timedelta(days=settings.compress_after_days), now)
+            done.reindexed += rebuild_loose(connection, now)
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             done.postponed = True
     return done
@@ -64,8 +67,11 @@ def log_upkeep(settings: Settings, now: datetime) -> None:
     except OSError as error:
         log.error("archive not written, nothing removed", path=str(error.filename), error=error.strerror)
         return
-    if done.compressed or done.removed or done.postponed:
-        log.info("store kept up", compressed=len(done.compressed), removed=len(done.removed), postponed=done.postponed)
+    if done != Upkeep():
+        log.info(
+            "store kept up", compressed=len(done.compressed), removed=len(done.removed), reindexed=len(done.reindexed),
+            postponed=done.postponed,
+        )  # fmt: skip
 
 
 def _alone(connection: Connection[Row]) -> bool:
