@@ -1,7 +1,7 @@
 #!/bin/sh
 # A private root directory with PostgreSQL 17 and TimescaleDB (Apache) from Debian 13's own packages, beside whatever
 # Debian this is. Nothing of the machine is changed: apt works with lists and state under the given directory.
-# Usage: timescaledb-root.sh DIRECTORY    (needs root, apt and dpkg-deb; about 100 MB)
+# Usage: timescaledb-root.sh DIRECTORY    (needs root, apt and dpkg-deb; about 100 MB). Exit code 69: cannot be had here.
 set -eu
 root=$(readlink -m "$1")
 [ -e "$root/usr/lib/postgresql/17/bin/postgres" ] && exit 0
@@ -16,8 +16,8 @@ echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $site trixi
 options="-q -o Dir::Etc::sourcelist=$work/etc/sources.list -o Dir::Etc::sourceparts=- -o Dir::State::Lists=$work/lists
   -o Dir::State::status=$work/status -o Dir::Cache=$work/cache -o APT::Install-Recommends=false -o APT::Architecture=$(dpkg --print-architecture)
   -o Dir::Etc::preferencesparts=/dev/null -o Dir::Etc::preferences=/dev/null -o Debug::NoLocking=true"
-apt-get $options update >/dev/null
-apt-get $options install -y --download-only base-files dash postgresql-17-timescaledb postgresql-17 >/dev/null
+{ apt-get $options update && apt-get $options install -y --download-only base-files dash postgresql-17-timescaledb postgresql-17; } >/dev/null ||
+  { echo "error: the packages of Debian 13 cannot be fetched here" >&2; exit 69; }
 # Debian merged /bin into /usr/bin and so on; without the packages' scripts the links are made here.
 for directory in bin sbin lib lib64; do
   mkdir -p "$root/usr/$directory"
