@@ -10,13 +10,14 @@ from device_gateway.commands.options import AsJson, ConfigFile, DataDir, console
 from device_gateway.database.capabilities import Capabilities, capabilities
 from device_gateway.database.migrate import pending
 from device_gateway.database.pool import connect
+from device_gateway.devices.authority import Authority
 from device_gateway.devices.bond_box import gateway_key
 from device_gateway.errors import BadSetting
 from device_gateway.ingest.dialects import adapters, broken_adapters
 from device_gateway.settings import Settings
 from device_gateway.store.measure import measure
 from device_gateway.transports.mqtt.broker_url import parse_broker_url
-from device_gateway.transports.mqtt.check import broker_problem
+from device_gateway.transports.mqtt.check import Unanswered, broker_faults, broker_problem
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def doctor(data_dir: DataDir = None, config: ConfigFile = None, as_json: AsJson 
     settings = settings_of(data_dir, config)
     findings = [
         *_database(settings),
-        _broker(settings),
+        *_broker(settings),
         _radio(settings),
         _bonds(settings),
         _catalogue(settings),
@@ -88,12 +89,34 @@ def _store(found: Capabilities, settings: Settings) -> Finding:
     return Finding("store", f"{state}, {measured.rows_per_day:,.0f} readings a day", problem)
 
 
-def _broker(settings: Settings) -> Finding:
+def _broker(settings: Settings) -> list[Finding]:
+    """A broker of somebody else is asked how it treats strangers, absent sessions and long messages, too."""
     if not settings.mqtt_url:
-        return Finding("broker", "not set", "set DEVICE_GATEWAY_MQTT_URL, or --data-dir of a running demo")
-    url = parse_broker_url(settings.mqtt_url)
-    state = f"{url.host}:{url.port}" + (" (embedded)" if settings.nats_url else "")
-    return Finding("broker", state, broker_problem(url, settings.mqtt_ca))
+        return [Finding("broker", "not set", "set DEVICE_GATEWAY_MQTT_URL, or --data-dir of a running demo")]
+    url, files = parse_broker_url(settings.mqtt_url), (settings.mqtt_ca, settings.mqtt_certificate)
+    state = f"{url.host}:{url.port}" + (" (embedded)" if settings.nats_url else "") + (", TLS" if url.tls else "")
+    problem = broker_problem(url, *files)
+    findings = [Finding("broker", state, problem), *_authority(settings)]
+    if problem or settings.nats_url:
+        return findings
+    try:
+        faults = broker_faults(url, *files)
+    except Unanswered as why:
+        return [*findings, Finding("broker's manners", "not looked at", str(why))]
+    findings += [Finding("broker's manners", state, fault) for fault in faults]
+    kept = "whether it has on disk what it acknowledges, no client can see: docs/brokers.md says it per product"
+    return [*findings, Finding("broker's persistence", kept)]
+
+
+def _authority(settings: Settings) -> list[Finding]:
+    if settings.authority is None:
+        return []
+    try:
+        known = Authority(settings.authority).certificate
+    except BadSetting as error:
+        return [Finding("authority", "not there", error.message)]
+    until = f"{known.not_valid_after_utc:%Y-%m-%d}"
+    return [Finding("authority", f"{settings.authority}, until {until}: back it up, apart from the database")]
 
 
 def _radio(settings: Settings) -> Finding:
