@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -31,6 +31,9 @@ from app_catalog import (
     routes,
     submit_application,
 )
+from app_catalog.clients.credentials import credentials_from
+from app_catalog.clients.registration import set_credentials
+from app_catalog.oauth.profiles import PROFILES
 
 ISSUER = "http://127.0.0.1:8000"
 FHIR = f"{ISSUER}/fhir"
@@ -148,6 +151,16 @@ class Host:
             secret = await rotate_secret(connection, app.id, **options) if profile == "smart-secret" else None
         return Registered(self, app.id, app.client_id, secret, vendor, reviewer)
 
+    async def known_by(self, profile: str, metadata: Mapping[str, Any], **changes: Any) -> "Registered":
+        """An approved app whose vendor said by which keys or certificate its client is known."""
+        app = await self.approved(profile, **changes)
+        async with self.pool.connection() as connection:
+            await set_credentials(
+                connection, app.app_id, credentials_from(metadata, PROFILES[profile]), person=app.vendor,
+                journal=self.journal, now=self.now(),
+            )  # fmt: skip
+        return app
+
 
 @dataclass
 class Registered:
@@ -159,6 +172,8 @@ class Registered:
     secret: str | None
     vendor: Somebody
     reviewer: Somebody
+    proof: Callable[[], Mapping[str, str]] = dict  # what each request to a JSON endpoint proves its client with
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def auth(self) -> Any:
@@ -224,8 +239,8 @@ class Registered:
 
     async def post(self, path: str, form: Mapping[str, str | None], **options: Any) -> httpx2.Response:
         async with self.host.browser() as client:
-            data = {name: value for name, value in form.items() if value is not None}
-            return await client.post(path, data=data, **{"auth": self.auth, **options})
+            data = {name: value for name, value in {**self.proof(), **form}.items() if value is not None}
+            return await client.post(path, data=data, **{"auth": self.auth, "headers": self.headers, **options})
 
     async def tokens(
         self, person: Somebody, purposes: list[str] | None = None, **changes: str | None

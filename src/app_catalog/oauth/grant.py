@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app_catalog.catalogue.status import EFFECTS, Status
+from app_catalog.clients.certificate import Certificate
 from app_catalog.consents.effect import effective_scopes
 from app_catalog.oauth.secret_text import sha256
 from app_catalog.oauth.writes import STATE_OF_TOKEN
@@ -53,6 +54,10 @@ class AppGrant:
     refusal: str | None
     context: frozenset[str] = frozenset()
     certificate: bytes | None = None
+
+    def is_borne_rightly(self, certificate: Certificate | None) -> bool:
+        """Whether whoever bears the token has shown the certificate that it is bound to, if it is bound to one."""
+        return self.certificate is None or (certificate is not None and certificate.thumbprint == self.certificate)
 
     def purpose_for(
         self,

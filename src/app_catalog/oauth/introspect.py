@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app_catalog.catalogue.apps import app_by_client
+from app_catalog.clients.certificate import BadCertificate, Certificate
 from app_catalog.clients.proof import prove
 from app_catalog.consents.effect import effective_scopes
 from app_catalog.form import Malformed, read_body
@@ -102,7 +103,7 @@ async def introspect(wiring: Wiring, server: Server, request: Request) -> Respon
         hashed = {"hash": sha256(presented.fields.text("token"))}
         row = await (await connection.execute(STATE_OF_TOKEN, hashed)).fetchone()
         if presented.bearer is not None:
-            return await _for_bearer(wiring, connection, presented.bearer, row)
+            return await _for_bearer(wiring, connection, request, presented.bearer, row)
         decision = Decision(await app_by_client(connection, presented.client_id), row, wiring.clock(), proof)
         oauth_request = OAuthRequest("POST", wiring.issuer + PATH, request.headers, presented.fields)
         return await settle(
@@ -110,10 +111,12 @@ async def introspect(wiring: Wiring, server: Server, request: Request) -> Respon
         )
 
 
-async def _for_bearer(wiring: Wiring, connection: Connection, bearer: str, row: Row | None) -> Response:
+async def _for_bearer(
+    wiring: Wiring, connection: Connection, request: Request, bearer: str, row: Row | None
+) -> Response:
     now = wiring.clock()
     asking = await grant_of_token(connection, bearer, now)
-    if asking is None or asking.refusal is not None:
+    if asking is None or asking.refusal is not None or not asking.is_borne_rightly(_certificate(wiring, request)):
         challenge = {"WWW-Authenticate": 'Bearer realm="oauth", error="invalid_token"'}
         return answer(
             401, {"error": "invalid_token", "error_description": "The access token does not work."}, challenge
@@ -121,3 +124,10 @@ async def _for_bearer(wiring: Wiring, connection: Connection, bearer: str, row: 
     if row is None or refusal_of(row, now) is not None:
         return answer(200, {"active": False})
     return answer(200, describe(row, issuer=wiring.issuer, fhir_url=wiring.fhir_url))
+
+
+def _certificate(wiring: Wiring, request: Request) -> Certificate | None:
+    try:
+        return wiring.certificates.of(request)
+    except BadCertificate:
+        return None

@@ -49,15 +49,11 @@ async def calling_app(request: Request, connection: AsyncConnection[Row]) -> App
 
 def _wrong_bearer(request: Request, grant: AppGrant) -> str | None:
     """Why a token that is bound to a certificate does not work for who bears it (RFC 8705 §3)."""
-    if grant.certificate is None:
-        return None
     try:
         certificate = wiring_of(request).certificates.of(request)
     except BadCertificate:
         certificate = None
-    if certificate is not None and certificate.thumbprint == grant.certificate:
-        return None
-    return "certificate missing or wrong"
+    return None if grant.is_borne_rightly(certificate) else "certificate missing or wrong"
 
 
 async def _journal_refusal(connection: AsyncConnection[Row], grant: AppGrant, reason: str) -> None:
