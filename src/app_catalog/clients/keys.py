@@ -81,11 +81,9 @@ def _read(listed: list[object]) -> Iterator[PublicKey]:
         if PRIVATE & jwk.keys():
             raise UnusableKeys(marked("A key is private or shared: publish its public part only, and change it now."))
         kty, kid, alg = jwk.get("kty"), jwk.get("kid"), jwk.get("alg")
-        if (
-            kty not in PARTS
-            or jwk.get("use", "sig") != "sig"
-            or (kty == "EC" and jwk.get("crv") not in COORDINATE_BYTES)
-        ):
+        if not isinstance(kty, str) or kty not in PARTS or jwk.get("use", "sig") != "sig":
+            continue
+        if kty == "EC" and jwk.get("crv") not in tuple(COORDINATE_BYTES):
             continue
         if not isinstance(kid, str) or not 0 < len(kid) <= MAX_KEY_ID or not kid.isprintable():
             raise UnusableKeys(marked("A key has no kid, or one of more than 200 characters."))
