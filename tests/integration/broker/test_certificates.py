@@ -5,6 +5,8 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +21,9 @@ from device_gateway.broker.listener import Listener, Tls, local_names
 from device_gateway.devices.authority import Authority
 from device_gateway.devices.topics import topic_of
 from device_gateway.settings import Settings
+from device_gateway.transports.edge.messages import event_message
+from device_gateway.transports.edge.publisher import Publisher
+from device_gateway.transports.edge.state import configure, opened
 from device_gateway.transports.mqtt.tls import tls_context
 
 ACCEPTED, REFUSED = 0, 135
@@ -97,6 +102,35 @@ def test_without_a_certificate_of_the_authority_nobody_speaks_mqtt_at_all(
     assert _connack(broker.mqtt_port, device, None) == b"", "the listener speaks MQTT without TLS"
     _, own = certify(device.id)
     assert _connack(broker.mqtt_port, device, tls_context(authority.ca_file, own)) == b"\x20\x02\x00\x00"
+
+
+def test_an_edge_sends_with_its_certificate(
+    *,
+    broker: EmbeddedBroker,
+    ingest: Any,
+    responder: Any,
+    pair: Make,
+    certify: Make,
+    authority: Authority,
+    tmp_path: Path,
+) -> None:
+    device = pair("edge")
+    _, file = certify(device.id)
+    home, url = tmp_path / "home", f"mqtts://127.0.0.1:{broker.mqtt_port}"
+    configure(home, edge_id=str(device.id), mqtt_url=url, password="", ca=authority.ca_file, certificate=file)
+
+    async def send() -> None:
+        with opened(home) as state:
+            publisher = Publisher(state.edge(), state)
+            publisher.tell(event_message("started", datetime.now(UTC)))
+            sending = asyncio.create_task(publisher.run())
+            wanted = topic_of(device.id, "event")
+            heard = partial(ingest.until, lambda: any(topic == wanted for topic, _ in ingest.messages))
+            assert await asyncio.to_thread(heard)
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+
+    asyncio.run(send())
 
 
 def test_releasing_a_device_revokes_its_certificate_and_ends_its_connection(
