@@ -130,8 +130,13 @@ class Worker:
         log.info("slot leased", slot=slot, of=settings.ingest_slots)
         filters = sent_filters(slots.shards(slot, settings.ingest_slots))
         session = Consumer(
-            settings.required("mqtt_url"), slots.client_id(slot), filters, self._inlet,
-            slot=slot, ca=settings.mqtt_ca, certificate=settings.mqtt_certificate,
+            settings.required("mqtt_url"),
+            slots.client_id(slot),
+            filters,
+            self._inlet,
+            slot=slot,
+            ca=settings.mqtt_ca,
+            certificate=settings.mqtt_certificate,
         )
         self._sessions[slot] = session
         session.start()
