@@ -294,7 +294,7 @@ def _answers(port: int, host: str = LOOPBACK) -> bool:
 
 def _within(host: str) -> str:
     """An address of this host that reaches a listener on `host`."""
-    return {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)  # noqa: S104  # not listened on
+    return {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)  # noqa: S104  # nosec B104  # not listened on
 
 
 def _in_url(host: str) -> str:
