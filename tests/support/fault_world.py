@@ -182,6 +182,17 @@ class Mosquitto:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
         wait_until(lambda: _answers(self.port) and _answers(self.ingest_port), what="Mosquitto's start")
 
+    def reload(self) -> None:
+        """Passwords and rights anew."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
+
+    def stop(self) -> None:
+        """Orderly: what it acknowledged is on disk."""
+        if self._process:
+            self._process.terminate()
+            self._process.wait()
+
     def kill(self) -> None:
         if self._process:
             self._process.kill()
@@ -216,8 +227,7 @@ class Stack:
         device = self.world.device(space, password=password, **more)
         if isinstance(self.broker, Mosquitto):
             self.broker.configure(self.world)
-            assert self.broker._process is not None
-            self.broker._process.send_signal(signal.SIGHUP)
+            self.broker.reload()
         self.senders.append(Sender(self.mqtt_port, device, password).start())
         return self.senders[-1]
 

@@ -4,7 +4,6 @@ What was not acknowledged when a connection ends is sent again on the next one, 
 """
 
 import asyncio
-from collections.abc import Iterable
 from contextlib import suppress
 from uuid import UUID
 
@@ -26,7 +25,7 @@ class RawDevice:
     window  messages on their way at once
     """
 
-    def __init__(self, port: int, device: UUID, password: str, window: int = 20) -> None:
+    def __init__(self, port: int, device: UUID, password: str, window: int = 10) -> None:
         self.device = device
         self.acknowledged = 0
         self.answers: dict[str, list[str]] = {}
@@ -38,13 +37,13 @@ class RawDevice:
         self._writer: asyncio.StreamWriter | None = None
         self._session = asyncio.Event()
         self._settled = asyncio.Event()  # nothing is unacknowledged
+        self._settled.set()
 
     async def run(self) -> None:
         """Keep connected until cancelled."""
         while True:
             with suppress(OSError, asyncio.IncompleteReadError, TimeoutError):
                 await self._connection()
-            self._session.clear()
             await asyncio.sleep(AGAIN_S)
 
     async def publish(self, payload: bytes, topic: str | None = None) -> None:
@@ -60,10 +59,7 @@ class RawDevice:
             with suppress(OSError):
                 await self._writer.drain()
 
-    async def publish_all(self, payloads: Iterable[bytes]) -> None:
-        """Returns when the broker has acknowledged each."""
-        for payload in payloads:
-            await self.publish(payload)
+    async def all_acknowledged(self) -> None:
         await self._settled.wait()
 
     async def _connection(self) -> None:
@@ -83,6 +79,7 @@ class RawDevice:
             while True:
                 self._take(*await _read(reader))
         finally:
+            self._session.clear()
             self._writer.close()
 
     def _take(self, kind: int, body: bytes) -> None:

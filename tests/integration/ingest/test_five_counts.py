@@ -16,6 +16,7 @@ same rejection once more, and never as anything stored.
 
 import asyncio
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -27,7 +28,7 @@ from uuid import UUID
 
 import pytest
 from accounted_load import Plan, plan
-from fault_world import Ingest, Stack, stack_of
+from fault_world import Ingest, Mosquitto, Stack, stack_of
 from raw_device import RawDevice
 
 from device_gateway.devices.credentials import new_password
@@ -38,7 +39,8 @@ SLOTS = "8"  # three workers have three, three and two of them
 MOST_RSS_MB = 250  # of a worker at its peak: 80 MB when it has started, its window of messages, a batch of rows
 QUIET_S = 15.0  # without progress: longer than the broker waits for an acknowledgement; then devices ask again
 LOOK_S = 0.1
-KILL_EVERY_S = 5.0
+MOST_WAITING = 10_000  # messages acknowledged by the broker and not answered; 2,000 of the 200,000 never are
+KILL_EVERY_S = 3.0
 COUNTED = """
 SELECT coalesce(sum(stored), 0)::int AS stored, coalesce(sum(duplicate), 0)::int AS duplicate,
   coalesce(sum(corrected), 0)::int AS corrected, coalesce(sum(rejected), 0)::int AS rejected,
@@ -74,6 +76,10 @@ class Trial:
         return sum(device.acknowledged for device in self.devices)
 
     @property
+    def answered(self) -> int:
+        return sum(len(device.answers) for device in self.devices)
+
+    @property
     def ids(self) -> list[UUID]:
         return [device.device for device in self.devices]
 
@@ -105,13 +111,17 @@ class Trial:
         return counts
 
     def kill_worker(self) -> None:
-        victim = self.stack.ingests.pop(self.chance.randrange(len(self.stack.ingests)))
+        working = [worker for worker in self.stack.ingests if worker.ready.is_set()]
+        if len(working) < 2:
+            return  # those in the places of the last ones are still starting
+        victim = self.chance.choice(working)
+        self.stack.ingests.remove(victim)
         self.peaks_mb.append(peak_mb(victim))
         victim.kill()
         self.stack.ingest(ingest_slots=SLOTS)
 
     def restart_broker(self) -> None:
-        self.stack.broker.kill()
+        self.stack.broker.stop()
         self.stack.broker.start()
 
     def restart_database(self) -> None:
@@ -119,11 +129,15 @@ class Trial:
         self.stack.postgres.start()
 
     async def send_all(self) -> None:
-        sending = (
-            device.publish_all(sent.payload for sent in each.messages)
-            for device, each in zip(self.devices, self.plans, strict=True)
-        )
-        await asyncio.gather(*sending)
+        """No more than a broker keeps: Mosquitto drops what goes beyond 65,000 messages of a session."""
+        await asyncio.gather(*map(self._send, self.devices, self.plans))
+
+    async def _send(self, device: RawDevice, planned: Plan) -> None:
+        for sent in planned.messages:
+            while self.acknowledged - self.answered > MOST_WAITING:  # noqa: ASYNC110  # sums of many devices' counts
+                await asyncio.sleep(LOOK_S)
+            await device.publish(sent.payload)
+        await device.all_acknowledged()
 
     async def settle(self) -> None:
         """Until each message is answered, or kept where there is nobody to answer; who hears nothing asks again."""
@@ -148,7 +162,9 @@ class Trial:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with stack_of(tmp_path_factory.mktemp("counts"), slots=int(SLOTS)) as stack:
+    """On Mosquitto. The embedded broker keeps a consumer for each shard and kind of topic once there are several slots,
+    and each message costs it a look at all of them."""
+    with stack_of(tmp_path_factory.mktemp("counts"), mosquitto=True) as stack:
         for worker in [stack.ingest(ingest_slots=SLOTS) for _ in range(WORKERS)]:
             worker.wait_ready()
         yield stack
@@ -162,6 +178,10 @@ async def trial(stack: Stack, devices: int, messages: int) -> AsyncIterator[Tria
         password = new_password()
         device = stack.world.device(stack.world.space(), model="dg-cgm", password=password)
         made.append(RawDevice(stack.mqtt_port, device, password))
+    if isinstance(stack.broker, Mosquitto):
+        stack.broker.configure(stack.world)
+        save_when_it_stops(stack.broker)
+        stack.broker.reload()
     found = Trial(stack, plans, made)
     connections = [asyncio.create_task(device.run()) for device in made]
     try:
@@ -170,6 +190,13 @@ async def trial(stack: Stack, devices: int, messages: int) -> AsyncIterator[Tria
         for connection in connections:
             connection.cancel()
         await asyncio.gather(*connections, return_exceptions=True)
+
+
+def save_when_it_stops(broker: Mosquitto) -> None:
+    """Mosquitto 2.0 can only write its whole store: after each change, with so many messages in it, takes for ever."""
+    path = broker.directory / "mosquitto.conf"
+    text = path.read_text("utf-8").replace("autosave_on_changes true", "autosave_on_changes false")
+    path.write_text(re.sub(r"^autosave_interval .*$", "autosave_interval 3600", text, flags=re.MULTILINE), "utf-8")
 
 
 async def disturb(trial: Trial, at: Sequence[tuple[float, Disturb]]) -> None:
@@ -229,7 +256,7 @@ async def test_the_five_counts_match_though_a_worker_the_broker_and_the_database
 async def test_the_five_counts_of_200_000_messages_match_though_a_worker_is_killed_every_few_seconds(
     stack: Stack,
 ) -> None:
-    async with trial(stack, devices=100, messages=2_000) as disturbed:
+    async with trial(stack, devices=64, messages=3_125) as disturbed:
         sent = asyncio.Event()
         killing = asyncio.create_task(kill_workers(disturbed, sent))
         restarts = [(0.33, Trial.restart_broker), (0.67, Trial.restart_database)]

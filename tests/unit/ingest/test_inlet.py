@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime
 
 from device_gateway.ingest.message import Message
-from device_gateway.transports.mqtt.inlet import BATCH_BYTES, WINDOW_BYTES, Inlet
+from device_gateway.transports.mqtt.inlet import BATCH_BYTES, LOOK_AGAIN_S, WINDOW_BYTES, Inlet
 
 
 def message(payload: bytes = b"x") -> Message:
@@ -69,6 +69,16 @@ def test_who_is_no_longer_wanted_gives_up_waiting() -> None:
     thread.join(5)
     assert not thread.is_alive()
     assert len(inlet.take(10, 0, 0)) == 1
+
+
+def test_a_session_that_ends_is_not_held_up_by_the_messages_in_its_buffer() -> None:
+    """A worker that gives a slot back waits for the session's thread, and takes nothing out of the inlet meanwhile."""
+    inlet = Inlet(1)
+    inlet.put(message(), always)
+    begun = time.monotonic()
+    for _ in range(500):
+        inlet.put(message(), lambda: False)
+    assert time.monotonic() - begun < 50 * LOOK_AGAIN_S
 
 
 def test_a_batch_is_waited_for_as_long_as_it_may_fill() -> None:

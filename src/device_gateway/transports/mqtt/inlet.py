@@ -31,9 +31,9 @@ class Inlet:
         """Wait for room for as long as `wanted` says so."""
         with self._room:
             while len(self._waiting) >= self._window or self._bytes >= WINDOW_BYTES:
-                self._room.wait(LOOK_AGAIN_S)
                 if not wanted():
-                    return
+                    return  # at once: a session that ends may have hundreds of messages in its buffer
+                self._room.wait(LOOK_AGAIN_S)
             self._waiting.append(message)
             self._bytes += len(message.payload)
             if len(self._waiting) >= self._wanted or self._bytes >= BATCH_BYTES:
