@@ -58,6 +58,7 @@ def test_the_embedded_broker_of_a_home_has_tls_and_says_where_it_is(
     assert clients(url.port, str(url.username), str(url.password), "dg-check", tls=tls).connect() == ACCEPTED
 
 
+@pytest.mark.slow
 def test_mosquitto_lets_the_paired_in_and_the_released_out_within_moments(
     *, start: Start, clients: Make, pair: Make, release: Callable[[UUID], None], ingest_url: str, tmp_path: Path
 ) -> None:
