@@ -5,7 +5,7 @@ from importlib import import_module
 
 from benchmarks.figure import show, write
 
-ALL = ("write_path", "mqtt", "latency", "store_size", "store_window", "ble_decode", "ble_edge", "demo_start")
+ALL = ("write_path", "mqtt", "latency", "store_size", "store_window", "ble_decode", "ble_edge", "demo_start", "oauth")
 
 
 def main(names: list[str]) -> None:

@@ -1,0 +1,167 @@
+"""The authorization server against bare Starlette routes that do the least the same answer needs in PostgreSQL.
+
+Both run under uvicorn, one process each, and are asked by wrk over loopback; rounds alternate, and the median ratio of
+neighbouring rounds is reported. A refresh keeps the token of a client with a secret: UPDATE, INSERT, COMMIT.
+"""
+
+import asyncio
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from app_catalog import grant_of_token
+from benchmarks.figure import Figure
+from device_gateway.database.embedded import EmbeddedPostgres
+from device_gateway.database.migrate import migrate
+from device_gateway.database.pool import connect, open_pool
+
+GRANTS = 64  # patients of the app: no two connections of wrk wait for one row
+CONNECTIONS = 16
+ROUNDS = 5
+ROUND_S = 3
+CHECKS = 2000
+TOKEN_CHECK_MS = 0.3
+PORTS = {"ours": 18_771, "bare": 18_772}
+READY_S = 60
+
+# One vendor, one app with a secret, one purpose; a space, a consent and two tokens for each patient.
+WORLD = """
+INSERT INTO catalogue.vendor VALUES ('00000000-0000-4000-8000-000000000001', 'Bench', 'bench@example.org', now());
+INSERT INTO catalogue.app (id, vendor_id, client_id, status, secret_hash, created_at) VALUES
+  ('00000000-0000-4000-8000-000000000002', '00000000-0000-4000-8000-000000000001', 'bench', 'ONLINE',
+   sha256('secret'), now());
+INSERT INTO catalogue.application (id, app_id, state, name, description_fr, description_en, profile, redirect_uris,
+    origins, submitted_by, submitted_at) VALUES
+  ('00000000-0000-4000-8000-000000000003', '00000000-0000-4000-8000-000000000002', 'approved', 'Bench', 'B', 'B',
+   'smart-secret', '{https://bench.example/cb}', '{}', gen_random_uuid(), now());
+UPDATE catalogue.app SET application_id = '00000000-0000-4000-8000-000000000003';
+INSERT INTO catalogue.purpose VALUES ('00000000-0000-4000-8000-000000000004', '00000000-0000-4000-8000-000000000003', 0,
+  'weight', 'Poids', 'Weight', 'P', 'W', false, 30, 'patient/Observation.rs?code=http://loinc.org|29463-7', '');
+DO $$ DECLARE space uuid; pairing uuid; given uuid; person uuid := gen_random_uuid(); n int; BEGIN
+  FOR n IN 0..63 LOOP
+    INSERT INTO gateway.space DEFAULT VALUES RETURNING id INTO space;
+    pairing := gen_random_uuid(); given := gen_random_uuid();
+    INSERT INTO catalogue.pairing VALUES (pairing, '00000000-0000-4000-8000-000000000002', space, now(), now());
+    INSERT INTO catalogue.consent (id, pairing_id, subject, purpose_id, purpose_key, shown, given_by, given_at) VALUES
+      (gen_random_uuid(), pairing, space, '00000000-0000-4000-8000-000000000004', 'weight', '{}', person, now());
+    INSERT INTO catalogue.access_grant (id, pairing_id, subject, person, scope, created_at, expires_at) VALUES (given,
+      pairing, space, person, 'launch/patient offline_access patient/Observation.rs?code=http://loinc.org|29463-7',
+      now(), now() + interval '300 days');
+    INSERT INTO catalogue.token (hash, kind, grant_id, subject, scope, issued_at, expires_at)
+      SELECT sha256(convert_to(kind || n, 'UTF8')), kind, given, space, g.scope, now(), now() + interval '1 day'
+      FROM catalogue.access_grant g, (VALUES ('access'), ('refresh')) k (kind) WHERE g.id = given;
+  END LOOP;
+END $$;
+CREATE TABLE catalogue.bare (LIKE catalogue.token INCLUDING ALL);
+INSERT INTO catalogue.bare SELECT * FROM catalogue.token;
+GRANT SELECT, INSERT, UPDATE ON catalogue.bare TO gateway_app;
+"""
+REFRESH = 'wrk.body = "grant_type=refresh_token&refresh_token=refresh" .. (n % 64)'
+INTROSPECT = 'wrk.body = "token=access" .. (n % 64)'
+SCRIPT = """
+local n = 0
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"
+wrk.headers["Authorization"] = "Basic YmVuY2g6c2VjcmV0"
+request = function() n = n + 1; {body}; return wrk.format() end
+"""
+
+
+def run() -> list[Figure]:
+    if shutil.which("wrk") is None:
+        raise RuntimeError("this benchmark needs wrk")
+    with TemporaryDirectory(prefix="dg-bench-") as directory, ExitStack() as stack:
+        server = EmbeddedPostgres(Path(directory))
+        server.start()
+        stack.callback(server.stop)
+        migrate(server.url("gateway_owner"))
+        with connect(server.url("gateway_owner"), "gateway_owner") as owner:
+            owner.execute(WORLD)  # type: ignore[arg-type]  # our own text
+        url = server.url("gateway_app")
+        for kind, port in PORTS.items():
+            stack.enter_context(_serving(kind, port, url, directory))
+        refresh = _rounds("/oauth/token", REFRESH, Path(directory))
+        introspect = _rounds("/oauth/introspect", INTROSPECT, Path(directory))
+        milliseconds = asyncio.run(_token_check_ms(url))
+    return [
+        _figure("token-refresh-vs-writes", refresh, "a refresh; limit: a bare route with UPDATE, INSERT and COMMIT"),
+        _figure("introspect-vs-select", introspect, "an introspection; limit: a bare route with one indexed SELECT"),
+        Figure(
+            "token-check-ms", round(milliseconds, 3), TOKEN_CHECK_MS, round(milliseconds / TOKEN_CHECK_MS, 2), "ms of CPU",
+            "an access token to what it opens, inside a request for data; limit: the aim",
+        ),
+    ]  # fmt: skip
+
+
+async def _token_check_ms(url: str) -> float:
+    async with open_pool(url, "gateway_app", size=2) as pool, pool.connection() as connection:
+        for number in range(CHECKS + 100):
+            if number == 100:  # from here on everything is prepared
+                begun = time.process_time()
+            found = await grant_of_token(connection, f"access{number % GRANTS}", datetime.now(UTC))
+            if found is None or found.refusal is not None:
+                raise RuntimeError("the token does not work")
+        return (time.process_time() - begun) / CHECKS * 1000
+
+
+def _rounds(path: str, body: str, directory: Path) -> list[tuple[float, float]]:
+    script = directory / "ask.lua"
+    script.write_text(SCRIPT.format(body=body))
+    for kind in PORTS:
+        _rate(kind, path, script, 1)
+    return [(_rate("ours", path, script, ROUND_S), _rate("bare", path, script, ROUND_S)) for _ in range(ROUNDS)]
+
+
+def _rate(kind: str, path: str, script: Path, seconds: int) -> float:
+    """Requests a second. Raises RuntimeError when one of them was not answered with 2xx."""
+    url = f"http://127.0.0.1:{PORTS[kind]}{path}"
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script), url]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    found = re.search(r"Requests/sec:\s+([0-9.]+)", told)
+    if found is None or "Non-2xx" in told or "Socket errors" in told:
+        raise RuntimeError(told)
+    return float(found[1])
+
+
+def _figure(name: str, rounds: list[tuple[float, float]], how: str) -> Figure:
+    ours, limit = (statistics.median(column) for column in zip(*rounds, strict=True))
+    ratio = statistics.median(one / other for one, other in rounds)
+    return Figure(name, round(ours, 1), round(limit, 1), round(ratio, 2), "requests/s", how)
+
+
+@contextmanager
+def _serving(kind: str, port: int, url: str, directory: str) -> Iterator[None]:
+    own = {
+        "DEVICE_GATEWAY_DATABASE_URL": url, "DEVICE_GATEWAY_DATA_DIR": directory,
+        "DEVICE_GATEWAY_PUBLIC_URL": f"http://127.0.0.1:{port}", "BENCH_PORT": str(port),
+    }  # fmt: skip
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.oauth_server", kind], env={**os.environ, **own}
+    ) as process:
+        try:
+            _await(f"http://127.0.0.1:{port}/healthz", process)
+            yield
+        finally:
+            process.terminate()
+
+
+def _await(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + READY_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=2).close()  # noqa: S310  # loopback
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise RuntimeError("the server did not become ready")
