@@ -55,8 +55,8 @@ class Session:
 
 
 class World:
-    def __init__(self, pool: Any, owner_url: str) -> None:
-        self.host = Host(pool)
+    def __init__(self, pool: Any, owner_url: str, **wiring: Any) -> None:
+        self.host = Host(pool, **wiring)
         self.owner_url = owner_url
         self.app = FastAPI()
         self.app.state.pool = pool

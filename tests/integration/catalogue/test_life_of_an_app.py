@@ -1,6 +1,7 @@
 """From a vendor's form to a listed app, by the pages alone."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from catalogue_host import GLUCOSE_SCOPE, REDIRECT, WEIGHT_SCOPE, Somebody, application, hidden, patient, purpose
@@ -101,6 +102,31 @@ async def test_a_secret_is_shown_once_to_its_vendor(host):
     assert (await app.redeem(*code)).status_code == 200
     assert former != secret
     assert secret not in repr(host.journal.events)
+
+
+async def test_two_secrets_work_for_a_day_unless_the_vendor_ends_the_former_one(host):
+    app = await host.approved("smart-secret")
+    former = app.secret
+
+    async def new(**fields):
+        async with host.browser(app.vendor) as browser:
+            form = {"csrf_token": app.vendor.csrf_token, **fields}
+            shown = await browser.post(f"/catalogue/vendor/apps/{app.app_id}/secret", data=form)
+            return re.search('id="client-secret">([^<]+)<', shown.text)[1]
+
+    async def works(secret):
+        app.secret = secret
+        return (await app.post("/oauth/introspect", {"token": "x"})).status_code == 200
+
+    second = await new()
+    assert [await works(secret) for secret in (former, second)] == [True, True]
+    host.offset = timedelta(hours=23)
+    third = await new()
+    assert [await works(secret) for secret in (former, second, third)] == [False, True, True]
+    host.offset = timedelta(hours=48)
+    assert [await works(secret) for secret in (second, third)] == [False, True]
+    fourth = await new(end_former="yes")
+    assert [await works(secret) for secret in (third, fourth)] == [False, True]
 
 
 async def test_a_form_with_faults_comes_back_filled_in_and_says_all_of_them(host):

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from datetime import timedelta
 
 import pytest
 from catalogue_host import ISSUER, patient, query_of
@@ -185,3 +186,25 @@ async def test_no_assertion_is_logged_at_any_level(host, caplog):
     secrets = [form["client_assertion"].rpartition(".")[2] for form in sent] + [token["access_token"]]
     assert len(secrets) == 4
     assert not any(secret in text for secret in secrets)
+
+
+@pytest.mark.parametrize(("profile", "alg"), [("smart-asym", "ES384"), ("hddt", "ES256")])
+async def test_codes_and_refresh_tokens_are_used_once_under_these_profiles_too(host, profile, alg):
+    app, _ = await signing(host, alg, profile)  # whose assertions are good for four minutes
+    code, verifier = await code_by_push(app, patient())
+    redeemed = await asyncio.gather(*(app.redeem(code, verifier) for _ in range(4)))
+    assert sorted(answer.status_code for answer in redeemed) == [200, 400, 400, 400]
+    won = next(answer.json() for answer in redeemed if answer.status_code == 200)
+    assert (await app.refresh(won["refresh_token"])).json()["error"] == "invalid_grant", "the replays ended it"
+
+    token = (await app.redeem(*await code_by_push(app, patient()))).json()
+    refreshed = await asyncio.gather(*(app.refresh(token["refresh_token"]) for _ in range(4)))
+    assert {answer.status_code for answer in refreshed} == {200}
+    successors = {answer.json().get("refresh_token") for answer in refreshed}
+    if profile == "smart-asym":
+        assert successors == {None}, "what proves itself keeps its refresh token"
+        return
+    assert len(successors) == 1
+    host.offset = timedelta(seconds=61)
+    assert (await app.refresh(token["refresh_token"])).json()["error"] == "invalid_grant"
+    assert (await app.refresh(successors.pop())).json()["error"] == "invalid_grant", "the family is dead"
