@@ -99,13 +99,17 @@ def mqtt(
 
 def _message(topic: str, payload: bytes, at: datetime, memory: dict[str, str]) -> list[Reading | Rejected]:
     """What the topic's dialect makes of it; `memory` is what the messages before it left, and takes what it says."""
+    from device_gateway.devices.topics import DEVICE_SENDS, HUB_KIND, OWN_DIALECT
     from device_gateway.ingest.dialects import RememberingDialect, dialects
+    from device_gateway.ingest.misfits import UNCLAIMED
 
     levels = topic.split("/")
-    if len(levels) > 5 and levels[4] == "x":
+    if len(levels) > 5 and levels[4] == HUB_KIND:
         key, subtopic = levels[5], "/".join(levels[6:])
     else:
-        key, subtopic = "own", "/".join(levels[4:])
+        key, subtopic = OWN_DIALECT, "/".join(levels[4:])
+        if subtopic not in DEVICE_SENDS:
+            return [Rejected("/topic", UNCLAIMED.reason)]
     dialect = dialects().get(key)
     if dialect is None:
         return [Rejected("/topic", "no dialect of this name is installed")]

@@ -162,8 +162,7 @@ class Trial:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """On Mosquitto. The embedded broker keeps a consumer for each shard and kind of topic once there are several slots,
-    and each message costs it a look at all of them."""
+    """On Mosquitto: the embedded broker is slow when there are several slots (docs/decisions/019)."""
     with stack_of(tmp_path_factory.mktemp("counts"), mosquitto=True) as stack:
         for worker in [stack.ingest(ingest_slots=SLOTS) for _ in range(WORKERS)]:
             worker.wait_ready()

@@ -90,6 +90,8 @@ def test_a_message_of_a_broker_is_decoded_by_its_topic() -> None:
     assert "rejected" in refused
     (unknown,) = run("mqtt", "--topic", "dg/v1/aa/id/x/nobody/y", "--payload", "{}")
     assert unknown["rejected"]["pointer"] == "/topic"
+    (elsewhere,) = run("mqtt", "--topic", "nonsense", "--payload", "{}")
+    assert elsewhere["rejected"]["pointer"] == "/topic"
 
 
 def test_nothing_to_decode_is_a_mistake_of_the_caller() -> None:
