@@ -1,6 +1,7 @@
 """The product as a user starts it: one demo for each process of the tests, and Chromium to use it with."""
 
 import json
+import os
 import random
 import shutil
 import signal
@@ -42,10 +43,11 @@ def demo_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def demo(program: str, demo_dir: Path) -> Iterator[dict[str, Any]]:
     """What demo.json says of a running demo. It is ended by Ctrl-C, and has to leave nothing behind."""
     told = demo_dir.with_suffix(".txt")
+    command = [program, "demo", "--port", str(_free_port()), "--data-dir", str(demo_dir)]
+    if os.environ.get("PYTEST_XDIST_WORKER") == "gw1":
+        command.append("--mqtt-tls")  # of the two products that `make test` runs, one
     with told.open("wb") as output:
-        process = subprocess.Popen(
-            [program, "demo", "--port", str(_free_port()), "--data-dir", str(demo_dir)], stdout=output, stderr=output
-        )
+        process = subprocess.Popen(command, stdout=output, stderr=output)
     try:
         yield _when_ready(process, demo_dir / "demo.json", told)
     finally:

@@ -55,8 +55,8 @@ def demo(
         bool, typer.Option("--reset", help="Begin anew: everything in the data directory is deleted.")
     ] = False,
     mqtt_tls: Annotated[
-        bool, typer.Option("--mqtt-tls/--no-mqtt-tls", help="MQTT with TLS, by a certificate authority made here.")
-    ] = True,
+        bool, typer.Option("--mqtt-tls", help="MQTT with TLS, by a certificate authority made here.")
+    ] = False,
 ) -> None:
     """Run the whole product here, with simulated devices, two sample apps and people to sign in as."""
     data_dir = data_dir.resolve()
