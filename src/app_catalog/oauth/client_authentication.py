@@ -77,7 +77,7 @@ def one_authentication_only(presented: Presented) -> None:
         raise Refused("invalid_request", "The client authenticates with two methods.")
     if presented.fields.get("client_assertion") is None and presented.fields.get("client_assertion_type") is None:
         return
-    if presented.basic or presented.fields.get("client_secret"):
+    if presented.basic or presented.bearer is not None or presented.fields.get("client_secret"):
         raise Refused("invalid_request", "The client authenticates with two methods.")
     if presented.fields.get("client_assertion_type") != TYPE or presented.fields.get("client_assertion") is None:
         raise Refused("invalid_client", "The client assertion is not one of RFC 7523.")

@@ -1,8 +1,8 @@
 """What clients find out by themselves is true."""
 
-from catalogue_host import ISSUER, patient
+from catalogue_host import ISSUER, Host, patient
 
-from app_catalog import smart_configuration
+from app_catalog import CertificateHeader, networks, smart_configuration
 
 
 async def test_the_metadata_says_what_works_and_nothing_else(host):
@@ -16,6 +16,22 @@ async def test_the_metadata_says_what_works_and_nothing_else(host):
     for absent in ("jwks_uri", "userinfo_endpoint"):
         assert absent not in metadata
     assert "openid" not in metadata["scopes_supported"]
+    for document in (metadata, smart_configuration(host.wiring)):
+        methods = {"none", "client_secret_basic", "client_secret_post", "private_key_jwt"}
+        assert set(document["token_endpoint_auth_methods_supported"]) == methods
+        algs = {"RS384", "ES384", "PS256", "ES256"}
+        assert set(document["token_endpoint_auth_signing_alg_values_supported"]) == algs
+    assert "none" not in metadata["introspection_endpoint_auth_methods_supported"]
+    assert metadata["tls_client_certificate_bound_access_tokens"] is False
+
+
+async def test_certificates_are_offered_only_where_a_proxy_may_pass_them_on(app_pool):
+    host = Host(app_pool, certificates=CertificateHeader(networks(["10.0.0.5"])))
+    async with host.browser() as client:
+        metadata = (await client.get("/.well-known/oauth-authorization-server")).json()
+    tls = {"tls_client_auth", "self_signed_tls_client_auth"}
+    assert tls <= set(metadata["token_endpoint_auth_methods_supported"])
+    assert metadata["tls_client_certificate_bound_access_tokens"] is True
 
 
 async def test_every_advertised_endpoint_is_there_and_every_other_one_is_not(host):
