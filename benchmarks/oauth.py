@@ -97,8 +97,8 @@ def run() -> list[Figure]:
         _figure("token-refresh-vs-writes", refresh, "a refresh; limit: a bare route with UPDATE, INSERT and COMMIT"),
         _figure("introspect-vs-select", introspect, "an introspection; limit: a bare route with one indexed SELECT"),
         Figure(
-            "token-check-ms", round(milliseconds, 3), TOKEN_CHECK_MS, round(milliseconds / TOKEN_CHECK_MS, 2), "ms of CPU",
-            "an access token to what it opens, inside a request for data; limit: the aim",
+            "token-check-ms", round(milliseconds, 3), TOKEN_CHECK_MS, round(milliseconds / TOKEN_CHECK_MS, 2), "ms",
+            "CPU of a token check inside a request for data; limit: the aim",
         ),
     ]  # fmt: skip
 
