@@ -69,8 +69,8 @@ class Settings(BaseSettings):
     )
     catalogue_key: Path | None = Field(
         None,
-        description="File with the key that seals the catalogue's secrets, the same for every `serve` and `jobs`; made if "
-        "missing. Empty: no OpenID Connect.",
+        description="File with the key that seals the catalogue's secrets, the same for every `serve` and `jobs`; "
+        "made if missing; empty: no OpenID Connect.",
     )
     ingest_slots: int = Field(1, description="Sessions that share the load: 1, 2, 4, 8, 16 … 256.")
     ingest_batch_rows: int = Field(500, ge=1, le=20_000, description="Messages that are committed together, at most.")

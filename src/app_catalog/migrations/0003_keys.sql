@@ -1,4 +1,4 @@
--- OpenID Connect, launches from the portal, access that ends with a session, and who may introspect. Run by gateway_owner.
+-- OpenID Connect, launches from the portal, access that ends with a session. Run by gateway_owner.
 
 -- Keys that sign id tokens. `public` is published before the key signs and until the last token that it signed has ended.
 CREATE TABLE catalogue.signing_key (
@@ -11,16 +11,6 @@ CREATE TABLE catalogue.signing_key (
   UNIQUE (algorithm, signs_from)
 );
 GRANT SELECT, INSERT, UPDATE (sealed) ON catalogue.signing_key TO gateway_app;
-
--- Resource servers that may ask about any token; made by an operator.
-CREATE TABLE catalogue.introspector (
-  hash bytea PRIMARY KEY,                   -- SHA-256 of its bearer token
-  name text NOT NULL,
-  created_at timestamptz NOT NULL,
-  ended_at timestamptz
-);
-CREATE UNIQUE INDEX ON catalogue.introspector (name) WHERE ended_at IS NULL;
-GRANT SELECT, INSERT, UPDATE (ended_at) ON catalogue.introspector TO gateway_app;
 
 ALTER TABLE catalogue.application
   ADD COLUMN launch_uri text,               -- where the portal opens the app (SMART "EHR launch"); none: it does not

@@ -45,7 +45,6 @@ EXEMPT = {
     "catalogue.pushed_request": "of a client, before any patient is known",
     "catalogue.initial_token": "of a vendor, concerns no patient",
     "catalogue.signing_key": "of the authorization server, concerns no patient; private halves are sealed",
-    "catalogue.introspector": "of the authorization server, concerns no patient",
 }
 
 # Functions that run with the owner's rights, and what for.
