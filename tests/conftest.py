@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from timescale_server import TimescaleServer
 
 from device_gateway.database.embedded import EmbeddedPostgres
@@ -17,6 +18,9 @@ from device_gateway.database.pool import AsyncPool, open_pool
 MANY_PROCESSES = frozenset({"acceptance", "apps", "ble", "bluez", "broker", "ingest"})
 
 _NUMBERS = itertools.count(1)
+
+settings.register_profile("any machine", settings(), deadline=None)  # how long an example takes says nothing here
+settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
