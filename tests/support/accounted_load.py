@@ -52,12 +52,12 @@ def plan(seed: int, count: int) -> Plan:
     messages: list[Sent] = []
     apart: dict[str, set[bytes]] = {"rejected": set(), "quarantined": set()}
     contents: dict[int, set[float]] = defaultdict(set)
-    for number, kind in enumerate(("stored", *kinds)):
+    for kind in ("stored", *kinds):
         name = str(UUID(int=chance.getrandbits(128), version=4))
         if kind == "quarantined":
-            messages.append(_garbage(number, name))
+            messages.append(_garbage(len(apart[kind]), name))
         elif kind == "rejected":
-            messages.append(Sent(_message(name, _refused(number)), name))
+            messages.append(Sent(_message(name, _refused(len(apart[kind]))), name))
         else:
             minute = len(contents) if kind == "stored" else chance.randrange(len(contents))
             known = contents[minute]
