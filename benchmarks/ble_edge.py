@@ -146,7 +146,8 @@ async def _lost(spec: str, place: Path, running: Running) -> Figure:
     return Figure(
         "ble-edge-20-devices-lost", len(sent - here), 0, None, "readings",
         f"{METERS} meters and {SENSORS} sensors with live notifications, each with {RECORDS_EACH} records and a new "
-        f"one every {NEW_S:g} s for {LIVE_S:g} s; of {len(sent)} records measured, {notified} notified until they stopped; 0",
+        f"one every {NEW_S:g} s for {LIVE_S:g} s; of {len(sent)} records measured, {notified} notified until they "
+        "stopped; 0",
     )  # fmt: skip
 
 
