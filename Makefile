@@ -5,14 +5,14 @@ DATA_DIR ?= .demo
 FUZZ_SECONDS ?= 20
 VENV := .venv
 BIN := $(VENV)/bin
-# Many tests wait more than they work, so two at a time. Acceptance apart: each of the two runs a product of its own.
-PARALLEL := -n 2 --dist loadfile
+# Many tests wait more than they work, so three at a time on two cores. Acceptance apart: each of the three runs a
+# product of its own.
+PARALLEL := -n 3 --dist loadfile
 SOURCES := src adapters simulators tests benchmarks
 
 # What has to do with the store, on a real TimescaleDB (Apache): Debian's package in a private root, which is kept. Needs root.
 TIMESCALEDB := .timescaledb
-STORE_TESTS := tests/integration/store tests/integration/readings tests/integration/database/test_rights.py \
-  tests/integration/ingest/test_batch.py tests/integration/fhir/test_search.py
+STORE_TESTS := tests/integration/store tests/integration/readings tests/integration/ingest/test_batch.py
 
 .PHONY: help demo setup test test-all test-timescaledb lint format bench fuzz lock clean
 help:
@@ -59,7 +59,7 @@ test-all: $(VENV)/.dev
 
 test-timescaledb: $(VENV)/.dev
 	@sh tests/timescaledb-root.sh $(TIMESCALEDB)
-	$(BIN)/python -m pytest --timescaledb $(TIMESCALEDB) -n 2 --dist loadfile $(STORE_TESTS) \
+	$(BIN)/python -m pytest --timescaledb $(TIMESCALEDB) $(PARALLEL) $(STORE_TESTS) \
 	  --deselect tests/integration/store/test_columnstore.py
 
 lint: $(VENV)/.dev
