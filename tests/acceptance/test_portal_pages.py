@@ -37,6 +37,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     "phone": {"locale": "fr-FR", "is_mobile": True, "has_touch": True, **PHONE},
     "forced-colours": {"locale": "fr-FR", "forced_colors": "active", **PHONE},
 }
+SELDOM = ("tablet", "forced-colours")  # their rules are those of other looks; all pages in six of them take minutes
 WITHOUT_JAVASCRIPT = {"locale": "fr-FR", "java_script_enabled": False, **DESKTOP}
 
 
@@ -156,7 +157,9 @@ def faults(page: Page) -> list[str]:
     return found + ([f"{width} px wider than the window"] if width > 0 else [])
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize(
+    "look", [pytest.param(look, marks=pytest.mark.slow if look in SELDOM else ()) for look in LOOKS]
+)
 def test_axe_finds_nothing_on_any_page_of_a_patient(portal: Portal, opened: Callable[..., Page], look: str) -> None:
     page = opened("camille.en" if look == "english" else "camille.fr", **LOOKS[look])
     said: list[str] = []

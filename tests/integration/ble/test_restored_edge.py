@@ -132,6 +132,7 @@ async def test_an_edge_on_a_new_host_reads_on_with_bonds_that_were_never_readabl
             assert secret.decode("latin-1") not in str(house.product.owner(f"SELECT t::text FROM gateway.{table} t"))
 
 
+@pytest.mark.slow
 async def test_a_device_whose_bond_cannot_be_taken_along_is_paired_again_and_keeps_its_history(
     house: House, start_meter: StartMeter, tmp_path: Path
 ) -> None:
