@@ -5,9 +5,10 @@ DATA_DIR ?= .demo
 FUZZ_SECONDS ?= 20
 VENV := .venv
 BIN := $(VENV)/bin
-# Many tests wait more than they work, so three at a time on two cores. Acceptance apart: each of the three runs a
-# product of its own.
+# Many tests wait more than they work, so three at a time on two cores. In acceptance two, for each runs a product of
+# its own.
 PARALLEL := -n 3 --dist loadfile
+ACCEPTANCE := -n 2 --dist loadfile tests/acceptance
 SOURCES := src adapters simulators tests benchmarks
 
 # What has to do with the store, on a real TimescaleDB (Apache): Debian's package in a private root, which is kept. Needs root.
@@ -50,12 +51,12 @@ demo: $(VENV)/.runtime
 test: $(VENV)/.dev
 	@sh tests/install-programs.sh
 	$(BIN)/python -m pytest -m "not slow" $(PARALLEL) tests/unit tests/integration
-	$(BIN)/python -m pytest -m "not slow" $(PARALLEL) tests/acceptance
+	$(BIN)/python -m pytest -m "not slow" $(ACCEPTANCE)
 
 test-all: $(VENV)/.dev
 	@sh tests/install-programs.sh
 	$(BIN)/python -m pytest $(PARALLEL) tests/unit tests/integration
-	$(BIN)/python -m pytest $(PARALLEL) tests/acceptance
+	$(BIN)/python -m pytest $(ACCEPTANCE)
 
 test-timescaledb: $(VENV)/.dev
 	@sh tests/timescaledb-root.sh $(TIMESCALEDB)
