@@ -196,7 +196,7 @@ def test_axe_finds_nothing_on_the_pages_of_others(portal: Portal, opened: Callab
 
 
 def test_a_patient_registers_a_hub_and_copies_its_settings(opened: Callable[..., Page]) -> None:
-    page = opened("nina", **LOOKS["phone"])
+    page = opened("ines", **LOOKS["phone"])
     page.goto("/devices/new")
     page.select_option("#model", "esphome-hub")
     page.fill("#name", "Salle de bain")
