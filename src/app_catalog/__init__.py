@@ -26,7 +26,7 @@ from app_catalog.scopes.evaluation import ALL, ValueSets, allowed_codes, covers
 from app_catalog.scopes.grammar import Constraint, Scope, Scopes
 from app_catalog.scopes.grammar import parse as parse_scopes
 from app_catalog.vendors.vendor import register_vendor, vendors_of
-from app_catalog.wiring import CatalogueEvent, DataPlane, EndedGrant, Journal, Person, Render, SignIn, Wiring
+from app_catalog.wiring import CatalogueEvent, DataPlane, EndedGrant, Journal, Mail, Person, Render, SignIn, Wiring
 
 MIGRATIONS: Traversable = files(__name__).joinpath("migrations")
 TEMPLATES: Traversable = files(__name__).joinpath("templates")  # for the loader of the host's Jinja environment
@@ -53,6 +53,7 @@ __all__ = [
     "Fault",
     "GivenPurpose",
     "Journal",
+    "Mail",
     "NotAllowed",
     "Person",
     "PublishedKeys",

@@ -115,6 +115,12 @@ class DataPlane(Protocol):
         ...
 
 
+class Mail(Protocol):
+    async def send(self, connection: Connection, to: str, subject: str, text: str) -> None:
+        """A mail to the one address `to`, once the transaction of `connection` has committed, and only then. `text` is
+        plain, and may hold a link that opens something: it is in no log."""
+
+
 class Render(Protocol):
     def __call__(self, request: Request, template: str, context: Mapping[str, Any], /) -> Response:
         """A page from one of our templates, in the host's Jinja environment and layout."""
@@ -131,6 +137,7 @@ class Wiring:
     signed_in        who is signed in with this request
     login_url        where to sign in, to come back to the path given
     language         language of a request, for a visitor who is not signed in as well
+    mail             how people are written to
     clock            now, aware of its zone
     value_sets       FHIR tokens by the names that scopes may use in ``code:in``
     resource_scopes  scopes that the data plane serves, for the discovery documents
@@ -150,6 +157,7 @@ class Wiring:
     language: Callable[[Request], str]
     journal: Journal
     data_plane: DataPlane
+    mail: Mail
     clock: Callable[[], datetime]
     value_sets: ValueSets = field(default_factory=dict)
     resource_scopes: tuple[str, ...] = ("patient/Observation.rs", "patient/Device.rs")

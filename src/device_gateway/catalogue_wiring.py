@@ -15,6 +15,7 @@ from device_gateway.accounts.sessions import account_of, opened_at, session_hash
 from device_gateway.catalogue_key import catalogue_key
 from device_gateway.database.pool import AsyncPool, Row
 from device_gateway.journal import Actor, Event, record
+from device_gateway.mail.outbox import Outbox
 from device_gateway.metrics import METRICS
 from device_gateway.metrics.catalogue import LOINC
 from device_gateway.portal.pages import Pages
@@ -33,6 +34,7 @@ CATEGORIES = {
 
 def wiring_of(settings: Settings, pool: AsyncPool, pages: Pages) -> Wiring:
     """Everything that the catalogue's routes need."""
+    key = catalogue_key(settings)
 
     async def person(request: Request) -> Account | None:
         return await signed_in(request)
@@ -50,6 +52,7 @@ def wiring_of(settings: Settings, pool: AsyncPool, pages: Pages) -> Wiring:
         language=pages.language,
         journal=SpaceJournal(),
         data_plane=MeasurementPlane(),
+        mail=Outbox(key),
         clock=lambda: datetime.now(UTC),
         value_sets=VALUE_SETS,
         management_url=f"{settings.public_url}/apps",
@@ -57,7 +60,7 @@ def wiring_of(settings: Settings, pool: AsyncPool, pages: Pages) -> Wiring:
             networks(settings.client_certificate_peers.replace(",", " ").split()), settings.client_certificate_header
         ),
         published_keys=PublishedKeys(settings.jwks_hosts.replace(",", " ").split()),
-        master_key=catalogue_key(settings),
+        master_key=key,
         session=sign_in_of,
     )
 

@@ -86,6 +86,16 @@ class PlainDataPlane:
         return {"fr": f"vos données : {scope}", "en": f"your data: {scope}"}
 
 
+@dataclass
+class ListedMail:
+    """Addresses, subjects and texts, as they would be sent."""
+
+    sent: list[tuple[str, str, str]] = field(default_factory=list)
+
+    async def send(self, connection: Any, to: str, subject: str, text: str) -> None:  # noqa: ARG002
+        self.sent.append((to, subject, text))
+
+
 class Host:
     """The catalogue in an application of its own, reached without a socket."""
 
@@ -93,6 +103,7 @@ class Host:
         self.pool = pool
         self.journal = ListedJournal()
         self.data_plane = PlainDataPlane()
+        self.mail = ListedMail()
         self.offset = timedelta()
         self.people: dict[str, Somebody] = {}
         self.pages = jinja2.Environment(
@@ -114,6 +125,7 @@ class Host:
             language=lambda request: request.headers.get("accept-language", "fr"),
             journal=self.journal,
             data_plane=self.data_plane,
+            mail=self.mail,
             clock=self.now,
             **wiring,
         )

@@ -8,8 +8,8 @@ from app_catalog.events import EventName
 from app_catalog.wiring import CatalogueEvent, Connection, Journal, Person
 
 ADD_VENDOR = "INSERT INTO catalogue.vendor (id, name, contact, created_at) VALUES (%s, %s, %s, %s)"
-ADD_MEMBER = "INSERT INTO catalogue.vendor_member (vendor_id, person, added_at) VALUES (%s, %s, %s)"
-VENDORS_OF = "SELECT vendor_id FROM catalogue.vendor_member WHERE person = %s"
+ADD_MEMBER = "INSERT INTO catalogue.vendor_member (vendor_id, person, added_at, role) VALUES (%s, %s, %s, 'owner')"
+VENDORS_OF = "SELECT vendor_id FROM catalogue.vendor_member WHERE person = %s AND left_at IS NULL"
 
 
 async def register_vendor(
