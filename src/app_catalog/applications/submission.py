@@ -19,12 +19,14 @@ from app_catalog.wiring import CatalogueEvent, Connection, Journal, Person
 from app_catalog.words import marked
 
 ADD_APP = "INSERT INTO catalogue.app (id, vendor_id, client_id, status, created_at) VALUES (%s, %s, %s, %s, %s)"
-ADD_APPLICATION = """INSERT INTO catalogue.application (id, app_id, state, name, description_fr, description_en,
-    profile, redirect_uris, origins, submitted_by, submitted_at, launch_uri, id_token_signed_response_alg)
-  VALUES (%s, %s, 'submitted', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
-ADD_PURPOSE = """INSERT INTO catalogue.purpose (id, application_id, position, key, name_fr, name_en, wording_fr,
+ADD_APPLICATION = """INSERT INTO catalogue.application (id, app_id, state, draft, version, created_at, saved_at, name,
+    description_fr, description_en, profile, redirect_uris, origins, submitted_by, submitted_at, launch_uri,
+    id_token_signed_response_alg)
+  VALUES (%s, %s, 'draft', '{}', 1, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+ADD_PURPOSE = """INSERT INTO catalogue.purpose (id, same_as, application_id, position, key, name_fr, name_en, wording_fr,
     wording_en, required, retention_days, read_scope, write_scope)
-  VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+  VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+SUBMIT = "UPDATE catalogue.application SET state = 'submitted', draft = NULL WHERE id = %s"
 ADD_STEP = """INSERT INTO catalogue.app_step (app_id, application_id, step, from_status, to_status, actor, actor_name,
     reason, at)
   VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"""
@@ -71,6 +73,8 @@ async def submit_application(
             (
                 submitted.application_id,
                 submitted.app_id,
+                now,
+                now,
                 application.name.strip(),
                 application.description["fr"].strip(),
                 application.description["en"].strip(),
@@ -84,12 +88,14 @@ async def submit_application(
             ),
         )
         for position, purpose in enumerate(application.purposes):
+            purpose_id = uuid4()
             await connection.execute(
                 ADD_PURPOSE,
-                (uuid4(), submitted.application_id, position, purpose.key, purpose.name["fr"].strip(),
+                (purpose_id, purpose_id, submitted.application_id, position, purpose.key, purpose.name["fr"].strip(),
                  purpose.name["en"].strip(), purpose.wording["fr"].strip(), purpose.wording["en"].strip(),
                  purpose.required, purpose.retention_days, _normal(purpose.read_scope), _normal(purpose.write_scope)),
             )  # fmt: skip
+        await connection.execute(SUBMIT, (submitted.application_id,))
         await connection.execute(
             ADD_STEP,
             (submitted.app_id, submitted.application_id, Step.SUBMITTED.value, None, Status.CANDIDATE.value, person.id,

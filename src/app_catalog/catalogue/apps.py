@@ -13,7 +13,7 @@ from app_catalog.scopes.grammar import Scopes, parse
 from app_catalog.scopes.narrowing import union
 from app_catalog.wiring import Connection, Row, Texts
 
-# An app with the description in force: the approved application, or for a candidate its only one.
+# An app with the description in force: the approved application, or for a candidate the newest that was submitted.
 _APPS = """SELECT a.id, a.vendor_id, n.name AS vendor_name, a.client_id, a.status, a.secret_hash, a.secret_issued_at,
     a.former_secret_hash, a.former_secret_until, a.credentials, a.credentials_set_at,
     a.created_at, v.id AS application_id, v.name, v.description_fr, v.description_en, v.profile, v.redirect_uris,
@@ -21,7 +21,8 @@ _APPS = """SELECT a.id, a.vendor_id, n.name AS vendor_name, a.client_id, a.statu
     (SELECT jsonb_agg(to_jsonb(p) ORDER BY p.position) FROM catalogue.purpose p
       WHERE p.application_id = v.id) AS purposes
   FROM catalogue.app a JOIN catalogue.vendor n ON n.id = a.vendor_id
-  JOIN catalogue.application v ON v.app_id = a.id AND (a.application_id IS NULL OR a.application_id = v.id)"""
+  JOIN catalogue.application v ON v.id = coalesce(a.application_id, (SELECT w.id FROM catalogue.application w
+    WHERE w.app_id = a.id AND w.submitted_at IS NOT NULL ORDER BY w.version DESC LIMIT 1))"""
 APP_BY_ID = f"{_APPS} WHERE a.id = %(id)s"
 APP_BY_CLIENT = f"{_APPS} WHERE a.client_id = %(client_id)s AND a.status <> 'CANDIDATE'"
 APPS_BY_STATUS = f"{_APPS} WHERE a.status = ANY(%(statuses)s) ORDER BY lower(v.name), a.id"
