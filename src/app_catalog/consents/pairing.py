@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID, uuid4
 
 from app_catalog.catalogue.apps import App, Purpose
@@ -17,12 +18,15 @@ LOCK_PAIRING = f"{FIND_PAIRING} FOR UPDATE"
 CURRENT_CONSENTS = (
     "SELECT purpose_id, purpose_key FROM catalogue.consent WHERE pairing_id = %s AND withdrawn_at IS NULL"
 )
-GIVE = """INSERT INTO catalogue.consent (id, pairing_id, subject, purpose_id, purpose_key, shown, given_by, given_at)
-  VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"""
-WITHDRAW = """UPDATE catalogue.consent SET withdrawn_by = %s, withdrawn_at = %s
-  WHERE pairing_id = %s AND withdrawn_at IS NULL AND purpose_key = ANY(%s)"""
-WITHDRAW_ALL = """UPDATE catalogue.consent SET withdrawn_by = %s, withdrawn_at = %s
+GIVE = """INSERT INTO catalogue.consent (id, pairing_id, subject, purpose_id, purpose_key, shown, given_by, given_at,
+    ends_at)
+  VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+CLOSE = """UPDATE catalogue.consent SET withdrawn_by = %s, withdrawn_at = %s, closed_as = %s
   WHERE pairing_id = %s AND withdrawn_at IS NULL"""
+CLOSE_SOME = f"{CLOSE} AND purpose_key = ANY(%s)"
+
+Closing = Literal["withdrawn", "disconnected", "changed", "replaced", "ended", "removed"]
+LONGEST = timedelta(days=365)  # a consent; what a grant lasts as well: everyone is asked again once a year
 
 
 async def pair(connection: Connection, app_id: UUID, subject: UUID, now: datetime) -> UUID:
@@ -60,22 +64,45 @@ async def give(
     language: Language,
     data_plane: DataPlane,
     now: datetime,
+    ends_at: datetime | None = None,
 ) -> list[str]:
-    """Consent to `purposes` with the words shown now; a consent to a former text is closed. Returns the new keys."""
+    """Consent to `purposes` with the words shown now; a consent to a former text is closed. Returns the new keys.
+
+    ends_at  when it ends by itself, `LONGEST` from now at most and by default
+    """
+    latest = now + LONGEST
+    ends_at = min(ends_at or latest, latest)
     known = await current(connection, pairing_id)
     new = [purpose for purpose in purposes if purpose.id not in known]
-    await withdraw(connection, pairing_id, [purpose.key for purpose in new], person_id=person_id, now=now)
+    replaced = [purpose.key for purpose in new]
+    await withdraw(connection, pairing_id, replaced, person_id=person_id, now=now, closed_as="replaced")
     for purpose in new:
         shown = json.dumps(wording(app, purpose, language, data_plane).as_json(), ensure_ascii=False)
-        await connection.execute(GIVE, (uuid4(), pairing_id, subject, purpose.id, purpose.key, shown, person_id, now))
+        values = (uuid4(), pairing_id, subject, purpose.id, purpose.key, shown, person_id, now, ends_at)
+        await connection.execute(GIVE, values)
     return [purpose.key for purpose in new]
 
 
-async def withdraw(connection: Connection, pairing_id: UUID, keys: list[str], *, person_id: UUID, now: datetime) -> int:
+async def withdraw(
+    connection: Connection,
+    pairing_id: UUID,
+    keys: list[str],
+    *,
+    person_id: UUID | None,
+    now: datetime,
+    closed_as: Closing = "withdrawn",
+) -> int:
     """Close the consents to the purposes `keys`; returns how many were open."""
-    return (await connection.execute(WITHDRAW, (person_id, now, pairing_id, keys))).rowcount
+    return (await connection.execute(CLOSE_SOME, (person_id, now, closed_as, pairing_id, keys))).rowcount
 
 
-async def withdraw_all(connection: Connection, pairing_id: UUID, *, person_id: UUID, now: datetime) -> int:
+async def withdraw_all(
+    connection: Connection,
+    pairing_id: UUID,
+    *,
+    person_id: UUID | None,
+    now: datetime,
+    closed_as: Closing = "disconnected",
+) -> int:
     """Close every consent of a pairing; returns how many were open."""
-    return (await connection.execute(WITHDRAW_ALL, (person_id, now, pairing_id))).rowcount
+    return (await connection.execute(CLOSE, (person_id, now, closed_as, pairing_id))).rowcount
