@@ -1,6 +1,12 @@
 -- The review of an application, and what its client was seen to do in the sandbox. Nothing here concerns a patient:
 -- sandbox spaces are those of simulated patients. Run by gateway_owner.
 
+-- Given back to its vendor as not complete: decided, and the vendor's next version begins with what it says.
+ALTER TABLE catalogue.application
+  DROP CONSTRAINT application_state_check,
+  ADD CONSTRAINT application_state_check
+    CHECK (state IN ('draft', 'submitted', 'admissible', 'approved', 'refused', 'withdrawn', 'returned'));
+
 -- ---- who may take part ----------------------------------------------------------------------------------------------
 -- Never updated; a later declaration adds to the earlier one, and an interest is never taken back.
 CREATE TABLE catalogue.interest (
