@@ -87,24 +87,30 @@ DROP FUNCTION catalogue.grant_of_token(bytea), catalogue.open_token(bytea), cata
 DROP VIEW catalogue.token_state, catalogue.code_state, catalogue.grant_state;
 
 -- A consent counts while its date has not come, the version in force has its purpose word for word, and no question about
--- a new version is left unanswered beyond its limit. A grant ends with the last consent under it.
+-- a new version is left unanswered beyond its limit. A grant ends with the last consent under it. In the space of a
+-- simulated patient an app of the same vendor is its undecided application, and every other app is nothing.
 CREATE VIEW catalogue.grant_state AS
   SELECT g.id AS grant_id, g.pairing_id, g.subject, g.person, g.scope AS grant_scope, g.created_at AS grant_created_at,
     least(g.expires_at, k.ends_at) AS grant_expires_at, g.revoked_at AS grant_revoked_at, g.revoked_reason,
     a.id AS app_id, a.client_id, a.status AS app_status, v.name AS app_name, v.profile,
-    CASE WHEN w.waits THEN '[]' ELSE k.consented END AS consented, w.waits AS waits_for_answer
+    CASE WHEN w.waits THEN '[]' ELSE k.consented END AS consented, w.waits AS waits_for_answer,
+    s.subject IS NOT NULL AS in_sandbox, g.tested_application
   FROM catalogue.access_grant g
   JOIN catalogue.pairing r ON r.id = g.pairing_id
   JOIN catalogue.app a ON a.id = r.app_id
-  JOIN catalogue.application v ON v.id = a.application_id
+  LEFT JOIN catalogue.sandbox_space s ON s.subject = g.subject
+  JOIN catalogue.application v ON v.id = CASE
+    WHEN s.subject IS NULL THEN a.application_id
+    WHEN s.ended_at IS NULL AND s.vendor_id = a.vendor_id THEN (SELECT n.id FROM catalogue.application n
+      WHERE n.app_id = a.id AND n.state IN ('submitted', 'admissible') ORDER BY n.version DESC LIMIT 1) END
   CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM catalogue.reapproval q
       WHERE q.pairing_id = g.pairing_id AND q.answered_at IS NULL AND q.limit_at <= now()) AS waits) w
   CROSS JOIN LATERAL (SELECT max(c.ends_at) AS ends_at,
-      coalesce(jsonb_agg(jsonb_build_object('key', p.key, 'fr', p.name_fr, 'en', p.name_en,
-        'scope', p.read_scope || ' ' || p.write_scope) ORDER BY p.position)
-        FILTER (WHERE c.ends_at > now() AND EXISTS (
-          SELECT FROM catalogue.purpose f WHERE f.application_id = v.id AND f.id = p.id)), '[]') AS consented
+      coalesce(jsonb_agg(jsonb_build_object('key', f.key, 'fr', f.name_fr, 'en', f.name_en,
+        'scope', f.read_scope || ' ' || f.write_scope) ORDER BY f.position)
+        FILTER (WHERE f.id IS NOT NULL AND c.ends_at > now()), '[]') AS consented
     FROM catalogue.consent c JOIN catalogue.purpose p ON p.id = c.purpose_id
+    LEFT JOIN catalogue.purpose f ON f.application_id = v.id AND f.same_as = p.same_as
     WHERE c.pairing_id = g.pairing_id AND c.withdrawn_at IS NULL) k;
 CREATE VIEW catalogue.token_state AS
   SELECT t.hash, t.kind, t.scope, t.issued_at, t.expires_at, t.used_at, t.revoked_at, t.sealed, t.certificate, g.*
@@ -150,7 +156,8 @@ CREATE FUNCTION catalogue.ask_again(wanted_app uuid, version uuid, former uuid, 
     FROM catalogue.pairing r LEFT JOIN catalogue.reapproval o
       ON o.pairing_id = r.id AND o.outcome = 'superseded' AND o.answered_at = at
     WHERE r.app_id = wanted_app AND EXISTS (
-      SELECT FROM catalogue.consent c WHERE c.pairing_id = r.id AND c.withdrawn_at IS NULL AND c.ends_at > at);
+        SELECT FROM catalogue.consent c WHERE c.pairing_id = r.id AND c.withdrawn_at IS NULL AND c.ends_at > at)
+      AND NOT EXISTS (SELECT FROM catalogue.sandbox_space s WHERE s.subject = r.subject);
 $$;
 CREATE FUNCTION catalogue.reapprovals_to_tell(at timestamptz) RETURNS TABLE (subject uuid, id uuid)
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -165,6 +172,7 @@ CREATE FUNCTION catalogue.apps_lists_due(before timestamptz) RETURNS TABLE (subj
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT c.subject FROM catalogue.consent c LEFT JOIN catalogue.apps_list l ON l.subject = c.subject
   WHERE c.withdrawn_at IS NULL AND (l.sent_at IS NULL OR l.sent_at <= before)
+    AND NOT EXISTS (SELECT FROM catalogue.sandbox_space s WHERE s.subject = c.subject)
   GROUP BY c.subject, l.sent_at HAVING l.sent_at IS NOT NULL OR min(c.given_at) <= before
   ORDER BY c.subject LIMIT 500 $$;
 
