@@ -6,6 +6,8 @@ from importlib.resources.abc import Traversable
 from app_catalog.applications.application import Application, PurposeDraft
 from app_catalog.applications.submission import Submitted, submit_application
 from app_catalog.catalogue.apps import App, Purpose, app_by_id, apps_by_status
+from app_catalog.catalogue.causes import Cause
+from app_catalog.catalogue.change import change_status
 from app_catalog.catalogue.secret import rotate_secret
 from app_catalog.catalogue.status import Status
 from app_catalog.clients.certificate import BadCertificate, CertificateHeader, networks
@@ -20,7 +22,7 @@ from app_catalog.oauth.discovery import smart_configuration
 from app_catalog.oauth.grant import AppGrant, ConsentedPurpose, grant_of_token
 from app_catalog.oauth.housekeeping import sweep
 from app_catalog.oauth.signing_keys import keep_signing_keys
-from app_catalog.review.decision import approve_application, change_status, refuse_application
+from app_catalog.review.decision import approve_application, refuse_application
 from app_catalog.routes import routes
 from app_catalog.scopes.evaluation import ALL, ValueSets, allowed_codes, covers
 from app_catalog.scopes.grammar import Constraint, Scope, Scopes
@@ -43,6 +45,7 @@ __all__ = [
     "BadCertificate",
     "CatalogueError",
     "CatalogueEvent",
+    "Cause",
     "CertificateHeader",
     "ConnectedApp",
     "ConsentedPurpose",

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app_catalog.applications import pages as applications
-from app_catalog.catalogue import api
+from app_catalog.catalogue import api, status_page
 from app_catalog.catalogue import pages as catalogue
 from app_catalog.clients import pages as clients
 from app_catalog.oauth import (
@@ -73,7 +73,7 @@ PAGES: tuple[tuple[str, Handler, *tuple[str, ...]], ...] = (
     ("/catalogue/review", review.overview, "GET"),
     ("/catalogue/review/applications/{application_id}", review.application, "GET"),
     ("/catalogue/review/applications/{application_id}/decision", review.decide, "POST"),
-    ("/catalogue/review/apps/{app_id}/status", review.change, "POST"),
+    ("/catalogue/review/apps/{app_id}/status", status_page.change, "POST"),
 )
 
 

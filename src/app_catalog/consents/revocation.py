@@ -6,6 +6,7 @@ Tokens are not touched: each check joins their grant, so that one issued at the 
 from datetime import UTC, datetime
 from uuid import UUID
 
+from app_catalog.actor import Actor
 from app_catalog.catalogue.apps import App, app_by_id
 from app_catalog.consents.pairing import current, locked_pairing, withdraw, withdraw_all
 from app_catalog.errors import Unknown
@@ -120,7 +121,7 @@ async def on_password_changed(
 
 
 async def end_pairings_of_app(
-    connection: Connection, app: App, *, person: Person, journal: Journal, data_plane: DataPlane, now: datetime
+    connection: Connection, app: App, *, person: Actor, journal: Journal, data_plane: DataPlane, now: datetime
 ) -> None:
     """Disconnect every patient from an app that leaves the catalogue."""
     rows = await (await connection.execute(SUBJECTS_OF_APP, (app.id,))).fetchall()
@@ -154,7 +155,7 @@ async def _end_pairing(
     app: App,
     reason: str,
     *,
-    person: Person,
+    person: Actor,
     journal: Journal,
     data_plane: DataPlane,
     now: datetime,
@@ -181,7 +182,7 @@ async def _end_pairing(
 def _of_person(
     name: EventName,
     subject: UUID,
-    person: Person,
+    person: Actor,
     app: App,
     *,
     purpose: str | None = None,

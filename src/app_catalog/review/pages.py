@@ -4,18 +4,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app_catalog.catalogue.apps import app_by_id, apps_by_status
+from app_catalog.catalogue.change import WATCHERS
 from app_catalog.catalogue.status import FOLLOWS, Status
 from app_catalog.consents.wording import wording
 from app_catalog.errors import BadForm, Unknown
 from app_catalog.page import id_in_path, posted, see_other, signed_in
-from app_catalog.review.decision import (
-    REVIEWERS,
-    WATCHERS,
-    approve_application,
-    change_status,
-    refuse_application,
-    status_before_suspension,
-)
+from app_catalog.review.decision import REVIEWERS, approve_application, refuse_application
 from app_catalog.wiring import Wiring
 
 HOME = "/catalogue/review"
@@ -93,32 +87,4 @@ async def decide(wiring: Wiring, request: Request) -> Response:
                 )
             case _:
                 raise BadForm
-    return see_other(HOME)
-
-
-async def change(wiring: Wiring, request: Request) -> Response:
-    """``action``: ``suspend``, ``resume``, or the name of a status to go to; always with a ``reason``."""
-    person = await signed_in(wiring, request, *WATCHERS)
-    fields = await posted(request, person)
-    app_id = id_in_path(request, "app_id")
-    async with wiring.pool.connection() as connection:
-        action = fields.text("action")
-        if action == "resume":
-            status = await status_before_suspension(connection, app_id)
-        elif action == "suspend":
-            status = Status.SUSPENDED
-        elif action in Status.__members__:
-            status = Status(action)
-        else:
-            raise BadForm
-        await change_status(
-            connection,
-            app_id,
-            status,
-            person=person,
-            journal=wiring.journal,
-            data_plane=wiring.data_plane,
-            now=wiring.clock(),
-            reason=fields.text("reason"),
-        )
     return see_other(HOME)
