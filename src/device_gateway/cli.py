@@ -22,6 +22,7 @@ BUILT_IN = {
     "migrate": "device_gateway.commands.processes:migrate",
     "account": "device_gateway.commands.accounts:app",
     "quarantine": "device_gateway.commands.quarantine:app",
+    "mail": "device_gateway.commands.mail:app",
     "upkeep": "device_gateway.commands.store:upkeep",
     "archive": "device_gateway.commands.store:archive",
     "import": "device_gateway.commands.import_files:import_files",

@@ -21,6 +21,7 @@ from device_gateway.database.pool import AsyncPool, connect, open_pool
 from device_gateway.devices import certificates, edge_commands, users
 from device_gateway.imports.worker import take_in_uploads
 from device_gateway.ingest import arrival, heard, inbox, memory, quarantine, replay
+from device_gateway.mail.delivery import deliver_due
 from device_gateway.readings import days
 from device_gateway.settings import Settings
 from device_gateway.store.upkeep import log_upkeep
@@ -28,6 +29,7 @@ from device_gateway.store.upkeep import log_upkeep
 CHANNEL = "gateway_job"
 LOOK_EVERY_S = 5.0  # a notification wakes us at once; this finds what became due by time
 HOUSEKEEPING_S = 60.0  # the answer to a refresh is kept, sealed, for a minute: longer would be for nobody
+MAIL_S = 5.0  # who asked for a link looks into the mailbox at once
 UPKEEP_S = 3600.0  # pieces are days or months: an hour late is nothing
 BATCH = 20  # jobs claimed together
 MAX_ATTEMPTS = 12  # with doubling pauses from 1 s: a bit more than an hour
@@ -75,6 +77,7 @@ async def run_jobs(settings: Settings, announce: Callable[[], None]) -> None:
             asyncio.create_task(_housekeep(settings, pool)),
             asyncio.create_task(take_in_uploads(settings)),
             asyncio.create_task(_keep_store(settings)),
+            asyncio.create_task(_send_mail(settings)),
         ]
         announce()
         while not stop.is_set():
@@ -147,6 +150,15 @@ async def _housekeep(settings: Settings, pool: AsyncPool) -> None:
         except psycopg.OperationalError as error:
             log.warning("database away", error=type(error).__name__)
         await asyncio.sleep(HOUSEKEEPING_S)
+
+
+async def _send_mail(settings: Settings) -> None:
+    while True:
+        try:
+            await asyncio.to_thread(deliver_due, settings)
+        except psycopg.OperationalError as error:
+            log.warning("database away", error=type(error).__name__)
+        await asyncio.sleep(MAIL_S)
 
 
 async def _keep_store(settings: Settings) -> None:

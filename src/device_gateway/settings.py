@@ -7,6 +7,7 @@ import json
 import os
 import re
 import tomllib
+from email.utils import parseaddr
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,11 @@ class Settings(BaseSettings):
     )
     client_certificate_header: str = Field("Client-Cert", description="Header in which they do (RFC 9440, or PEM).")
     jwks_hosts: str = Field("", description="Host names with private addresses that keys of apps may come from.")
+    smtp_url: str = Field(
+        "", description="smtp(s)://user:password@host:port that takes our mail; empty: it is kept, see `mail list`."
+    )
+    mail_from: str = Field("", description="Address that our mail comes from; default: no-reply at the public host.")
+    mail_days: int = Field(90, ge=1, le=3650, description="How long mail is remembered, sent or not.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @field_validator("database_url", "database_owner_url", "database_ingest_url")
@@ -110,6 +116,21 @@ class Settings(BaseSettings):
     def _mqtt(cls, value: str) -> str:
         if value and urlsplit(value).scheme not in ("mqtt", "mqtts"):
             raise ValueError("a URL that begins with mqtt:// or mqtts:// is needed")
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("smtp", "smtps") or not parts.hostname):
+            raise ValueError("a URL that begins with smtp:// or smtps:// is needed")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _address_of_mail(cls, value: str) -> str:
+        if value and ("@" not in parseaddr(value)[1] or not value.isprintable()):
+            raise ValueError("an address is needed, for instance Device Gateway <no-reply@example.org>")
         return value
 
     @field_validator("public_url")

@@ -32,7 +32,7 @@ async def role_of(connection: Connection, vendor_id: UUID, person_id: UUID) -> R
 
 
 async def require(connection: Connection, vendor_id: UUID, person: Person, *roles: Role) -> Role:
-    """The role of `person`, which has to be one of `roles`; without any, being a member is enough. Raises NotAllowed."""
+    """The role of `person`, one of `roles`; without any, being a member is enough. Raises NotAllowed."""
     role = await role_of(connection, vendor_id, person.id)
     if role is None:
         raise NotAllowed
