@@ -39,6 +39,17 @@ class Step(StrEnum):
     APPROVED = marked("approved")
     REFUSED = marked("refused")
     MOVED = marked("moved")
+    ADMITTED = marked("found complete")
+    RETURNED = marked("given back as not complete")
+    DECLARED = marked("interests declared")
+    EVALUATED = marked("evaluation handed in")
+    ASKED = marked("question asked")
+    ANSWERED = marked("question answered")
+    OPINION = marked("opinion written")
+    OFFERED = marked("agreement offered")
+    ACCEPTED = marked("agreement accepted")
+    EXTENDED = marked("agreement extended")
+    ATTESTED = marked("interoperability attested")
 
 
 @dataclass(frozen=True)
