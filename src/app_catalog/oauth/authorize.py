@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app_catalog.catalogue.apps import app_by_client
+from app_catalog.catalogue.reach import may_connect
 from app_catalog.form import Fields, Malformed, read_body, read_query
 from app_catalog.oauth import lifetimes
 from app_catalog.oauth.authorization_request import (
@@ -29,6 +30,7 @@ from app_catalog.words import marked
 
 PATH = "/oauth/authorize"
 CLOSED = marked("This request is no longer open: go back to the app and begin again.")
+NOT_INVITED = "The app is in service for a circle of invited patients."
 ADD_REQUEST = """INSERT INTO catalogue.authorization_request (id, subject, person, app_id, redirect_uri, scope, state,
     code_challenge, expires_at, nonce, launch)
   VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
@@ -99,11 +101,13 @@ def _of_browser(wiring: Wiring, request: Request, asked: Asked) -> Asked:
 async def _keep(wiring: Wiring, connection: Connection, asked: Asked) -> PendingRequest:
     """Keep what was asked on our side: the form that the patient sends back names it, and can change nothing in it.
 
-    Raises Refused for a launch that is not this patient's with this app.
+    Raises Refused for a patient who may not connect this app, and for a launch that is not theirs with it.
     """
     person, app, now = asked.known_person, asked.known_app, wiring.clock()
     subject, launch = subject_of(person), asked.fields.get("launch")
     async with space(connection, subject):
+        if not await may_connect(connection, app, subject):
+            raise Refused("unauthorized_client", NOT_INVITED)
         if asked.reference is not None and not await use_pushed(wiring, connection, asked.reference):
             raise Closed
         pending = PendingRequest(

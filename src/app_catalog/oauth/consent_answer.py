@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app_catalog.catalogue.apps import App, app_by_id
+from app_catalog.catalogue.reach import may_connect
 from app_catalog.consents.pairing import consented_keys, give, pair, withdraw
 from app_catalog.consents.wording import language_of
 from app_catalog.events import EventName
@@ -105,7 +106,7 @@ async def _take(wiring: Wiring, server: Server, connection: Connection, given: A
         await wiring.journal.write(connection, _event(EventName.APP_DENIED, given, pending.app, outcome="deny"))
         refused = Refused("access_denied", "The patient refused.")
         return back_to_client(wiring, pending.redirect_uri, refused, pending.state)
-    if not pending.app.effect.pairs:
+    if not await may_connect(connection, pending.app, given.subject):
         refused = Refused("unauthorized_client", "The app is not in service for new connections.")
         return back_to_client(wiring, pending.redirect_uri, refused, pending.state)
     if any(purpose.required and purpose.key not in given.ticked for purpose in pending.purposes):

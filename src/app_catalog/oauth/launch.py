@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app_catalog.catalogue.apps import App, app_by_id
+from app_catalog.catalogue.reach import may_connect
 from app_catalog.errors import NotAllowed, Unknown
 from app_catalog.events import EventName
 from app_catalog.oauth import lifetimes
@@ -60,6 +61,8 @@ async def use_launch(connection: Connection, kept_under: bytes, now: datetime) -
 async def _begin(wiring: Wiring, connection: Connection, app: App, person: Person, subject: UUID) -> str:
     token, now = new_secret(), wiring.clock()
     async with space(connection, subject):
+        if not await may_connect(connection, app, subject):
+            raise Unknown
         values = (sha256(token), app.id, subject, person.id, now, now + lifetimes.LAUNCH)
         await connection.execute(ADD, values)
         await wiring.journal.write(
