@@ -1,7 +1,7 @@
 """Apps as approved: reading them, and the values that everything else works with."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from uuid import UUID
@@ -24,7 +24,13 @@ _APPS = """SELECT a.id, a.vendor_id, n.name AS vendor_name, a.client_id, a.statu
   JOIN catalogue.application v ON v.id = coalesce(a.application_id, (SELECT w.id FROM catalogue.application w
     WHERE w.app_id = a.id AND w.submitted_at IS NOT NULL ORDER BY w.version DESC LIMIT 1))"""
 APP_BY_ID = f"{_APPS} WHERE a.id = %(id)s"
-APP_BY_CLIENT = f"{_APPS} WHERE a.client_id = %(client_id)s AND a.status <> 'CANDIDATE'"
+UNDECIDED = "('submitted', 'admissible')"
+APP_BY_CLIENT = f"""{_APPS} WHERE a.client_id = %(client_id)s
+  AND (a.status <> 'CANDIDATE' OR v.state IN {UNDECIDED})"""
+# The same with the description that waits for a decision. At most one does.
+TESTED_APP = f"""{_APPS.partition("JOIN catalogue.application v")[0]}
+  JOIN catalogue.application v ON v.app_id = a.id AND v.state IN {UNDECIDED}
+  WHERE a.id = %(id)s ORDER BY v.version DESC LIMIT 1"""
 APPS_BY_STATUS = f"{_APPS} WHERE a.status = ANY(%(statuses)s) ORDER BY lower(v.name), a.id"
 APPS_OF_VENDORS = f"{_APPS} WHERE a.vendor_id = ANY(%(vendors)s) ORDER BY a.created_at DESC, a.id"
 
@@ -61,6 +67,7 @@ class App:
 
     secret_hash  SHA-256 of its secret, None for a public client
     launch_uri   where the portal opens the app; None for one that it does not open
+    tested       as its undecided application describes it: for the spaces of simulated patients only
     """
 
     id: UUID
@@ -83,10 +90,11 @@ class App:
     created_at: datetime
     launch_uri: str | None
     id_token_signed_response_alg: Algorithm
+    tested: bool = False
 
     @property
     def effect(self) -> Effect:
-        return EFFECTS[self.status]
+        return EFFECTS[Status.PRE_SERIES if self.tested else self.status]
 
     @property
     def opens(self) -> bool:
@@ -104,8 +112,15 @@ async def app_by_id(connection: Connection, app_id: UUID) -> App | None:
 
 
 async def app_by_client(connection: Connection, client_id: str) -> App | None:
-    """The app that a client id names, whatever its status; candidates have none."""
-    return _app(await (await connection.execute(APP_BY_CLIENT, {"client_id": client_id})).fetchone())
+    """The app that a client id names, whatever its status; a candidate while it waits for a decision."""
+    app = _app(await (await connection.execute(APP_BY_CLIENT, {"client_id": client_id})).fetchone())
+    return replace(app, tested=True) if app is not None and app.status is Status.CANDIDATE else app
+
+
+async def tested_app(connection: Connection, app_id: UUID) -> App | None:
+    """The app as the application describes it that waits for a decision; None where none does."""
+    app = _app(await (await connection.execute(TESTED_APP, {"id": app_id})).fetchone())
+    return replace(app, tested=True) if app is not None else None
 
 
 async def apps_by_status(connection: Connection, statuses: Iterable[Status]) -> list[App]:

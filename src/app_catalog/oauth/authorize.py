@@ -7,8 +7,9 @@ from uuid import uuid4
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app_catalog.catalogue.apps import app_by_client
+from app_catalog.catalogue.apps import App, app_by_client, tested_app
 from app_catalog.catalogue.reach import may_connect
+from app_catalog.errors import NotAllowed
 from app_catalog.form import Fields, Malformed, read_body, read_query
 from app_catalog.oauth import lifetimes
 from app_catalog.oauth.authorization_request import (
@@ -23,9 +24,10 @@ from app_catalog.oauth.consent_page import PendingRequest, consent_page
 from app_catalog.oauth.failure import Refused
 from app_catalog.oauth.launch import open_launch
 from app_catalog.oauth.par import pushed_fields, use_pushed
+from app_catalog.sandbox.tested import app_for
 from app_catalog.scopes.grammar import ONLINE_ACCESS
 from app_catalog.space import space
-from app_catalog.wiring import Connection, Wiring
+from app_catalog.wiring import Connection, Person, Wiring
 from app_catalog.words import marked
 
 PATH = "/oauth/authorize"
@@ -42,16 +44,16 @@ async def authorize(wiring: Wiring, request: Request) -> Response:
         fields = await read_body(request) if request.method == "POST" else read_query(request)
     except Malformed as error:
         return error_page(wiring, request, Refused("invalid_request", str(error)))
+    person = await wiring.signed_in(request)
     try:
-        asked = await _asked(wiring, fields)
+        asked = await _asked(wiring, fields, person)
         for check in CHECKS_ANSWERED_BY_A_PAGE:
             check(asked)
     except Refused as refused:
         return error_page(wiring, request, refused)
-    person = await wiring.signed_in(request)
     if person is None and "none" not in asked.fields.text("prompt").split():
         return see_other(_sign_in_url(wiring, request, fields))
-    asked = _of_browser(wiring, request, replace(asked, person=person))
+    asked = _of_browser(wiring, request, asked)
     try:
         for check in CHECKS_ANSWERED_TO_THE_CLIENT:
             check(asked)
@@ -68,18 +70,36 @@ class Closed(Exception):
     """The pushed request was used a moment ago."""
 
 
-async def _asked(wiring: Wiring, fields: Fields) -> Asked:
+async def _asked(wiring: Wiring, fields: Fields, person: Person | None) -> Asked:
     """What is asked: the parameters, or what the client pushed under the name that they give; then nothing else counts
     (RFC 9126 §4). Raises Refused."""
     request_uri = fields.text("request_uri")
     async with wiring.pool.connection() as connection:
         app = await app_by_client(connection, fields.text("client_id"))
-        if app is None or not request_uri.startswith(REFERENCE_PREFIX):
-            return Asked(fields, wiring.fhir_url, app)
+        if app is None:
+            return Asked(fields, wiring.fhir_url, app, person)
+        if not request_uri.startswith(REFERENCE_PREFIX):
+            return Asked(fields, wiring.fhir_url, await _as_met(connection, app, person, fields), person)
         pushed = await pushed_fields(wiring, connection, app, request_uri)
-    if pushed is None or fields.repeated:
-        raise Refused("invalid_request_uri", CLOSED)
-    return Asked(pushed, wiring.fhir_url, app, pushed=True, reference=request_uri)
+        if pushed is None or fields.repeated:
+            raise Refused("invalid_request_uri", CLOSED)
+        app = await _as_met(connection, app, person, pushed)
+        return Asked(pushed, wiring.fhir_url, app, person, pushed=True, reference=request_uri)
+
+
+async def _as_met(connection: Connection, app: App, person: Person | None, fields: Fields) -> App | None:
+    """The app as the space of `person` meets it. Before anybody signed in it may be either: what is in force, or what
+    waits for a decision and alone has the redirect URI. Raises Refused, as a page: a candidate's redirect URI was seen
+    by nobody yet."""
+    if person is not None:
+        try:
+            return await app_for(connection, app.id, person.subject)
+        except NotAllowed as error:
+            raise Refused("unauthorized_client", error.message) from None
+    if app.tested or fields.text("redirect_uri") in app.redirect_uris:
+        return app
+    tested = await tested_app(connection, app.id)
+    return tested if tested and fields.text("redirect_uri") in tested.redirect_uris else app
 
 
 def _sign_in_url(wiring: Wiring, request: Request, fields: Fields) -> str:

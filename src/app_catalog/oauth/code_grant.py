@@ -57,6 +57,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib publis
                     "now": decision.now,
                     "expires": min(ends, online.until) if online else ends,
                     "session": online.key if online else None,
+                    "tested": yes.tested_application,
                 },
             ),
             (

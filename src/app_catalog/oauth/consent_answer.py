@@ -9,10 +9,13 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app_catalog.catalogue.apps import App, app_by_id
+from app_catalog.catalogue.apps import App
 from app_catalog.catalogue.reach import may_connect
-from app_catalog.consents.pairing import consented_keys, give, pair, withdraw
+from app_catalog.consents.pairing import consented_keys, current_end, end_all_at, give, pair, withdraw
+from app_catalog.consents.period import NO_SUCH_END, NoSuchEnd, chosen_end
+from app_catalog.consents.reapproval import settle_question
 from app_catalog.consents.wording import language_of
+from app_catalog.errors import NotAllowed
 from app_catalog.events import EventName
 from app_catalog.form import Fields, read_body
 from app_catalog.oauth.authorize import CLOSED
@@ -24,6 +27,7 @@ from app_catalog.oauth.failure import Refused
 from app_catalog.oauth.launch import use_launch
 from app_catalog.oauth.server import Request as OAuthRequest
 from app_catalog.oauth.server import Server
+from app_catalog.sandbox.tested import app_for
 from app_catalog.scopes.grammar import parse
 from app_catalog.space import space
 from app_catalog.wiring import CatalogueEvent, Connection, Person, SignIn, Wiring
@@ -63,6 +67,12 @@ class Answer:
     def ticked(self) -> frozenset[str]:
         return frozenset(self.fields.all("purpose"))
 
+    async def ends_at(self, connection: Connection, app: App) -> datetime:
+        """Until when it is agreed to. Raises NoSuchEnd."""
+        kept = await current_end(connection, app.id, self.subject, self.now)
+        choice, day = self.fields.text("ends"), self.fields.text("ends_on")
+        return chosen_end(choice, day, zone=self.person.zone, now=self.now, kept=kept)
+
 
 @dataclass(frozen=True)
 class Yes:
@@ -73,6 +83,7 @@ class Yes:
     pairing_id: UUID
     sign_in: SignIn | None = None
     nonce: str | None = None
+    tested_application: UUID | None = None  # in the space of a simulated patient: what is tried
 
 
 async def answer(wiring: Wiring, server: Server, request: Request) -> Response:
@@ -113,25 +124,37 @@ async def _take(wiring: Wiring, server: Server, connection: Connection, given: A
         raise NotYet(pending, NEEDED)
     if not any(purpose.key in given.ticked for purpose in pending.purposes):
         raise NotYet(pending, NOTHING)
+    try:
+        ends_at = await given.ends_at(connection, pending.app)
+    except NoSuchEnd:
+        raise NotYet(pending, NO_SUCH_END) from None
     if pending.launch is not None and not await use_launch(connection, pending.launch, given.now):
         raise Refused("invalid_request", CLOSED)
-    pairing_id = await _consent(wiring, connection, pending, given)
-    yes = Yes(given.person.id, given.subject, pairing_id, given.sign_in, pending.nonce)
+    pairing_id = await _consent(wiring, connection, pending, given, ends_at)
+    tested = pending.app.application_id if pending.app.tested else None
+    yes = Yes(given.person.id, given.subject, pairing_id, given.sign_in, pending.nonce, tested)
     return await _issue(server, connection, pending, yes, given.now)
 
 
 async def _pending(connection: Connection, given: Answer) -> PendingRequest:
     parameters = {"id": given.request_id, "person": given.person.id, "now": given.now}
     row = await (await connection.execute(TAKE_REQUEST, parameters)).fetchone()
-    app = await app_by_id(connection, row.app_id) if row else None
-    if row is None or app is None:
+    if row is None:
+        raise Refused("invalid_request", CLOSED)
+    try:
+        app = await app_for(connection, row.app_id, given.subject)
+    except NotAllowed:
+        app = None
+    if app is None:
         raise Refused("invalid_request", CLOSED)
     return PendingRequest(
         given.request_id, app, row.redirect_uri, parse(row.scope), row.state, row.code_challenge, row.nonce, row.launch
     )
 
 
-async def _consent(wiring: Wiring, connection: Connection, pending: PendingRequest, given: Answer) -> UUID:
+async def _consent(
+    wiring: Wiring, connection: Connection, pending: PendingRequest, given: Answer, ends_at: datetime
+) -> UUID:
     """Write down what was ticked and unticked; purposes that the page did not show stay as they are."""
     app, subject, person_id, now = pending.app, given.subject, given.person.id, given.now
     pairing_id = await pair(connection, app.id, subject, now)
@@ -149,7 +172,11 @@ async def _consent(wiring: Wiring, connection: Connection, pending: PendingReque
         language=language_of(given.person.language),
         data_plane=wiring.data_plane,
         now=now,
+        ends_at=ends_at,
     )
+    await end_all_at(connection, pairing_id, ends_at, subject=subject, person_id=person_id, now=now)
+    if pending.asks_anew:
+        await settle_question(connection, pairing_id, person_id=person_id, now=now)
     for key in new:
         await wiring.journal.write(connection, _event(EventName.PURPOSE_GIVEN, given, app, purpose=key))
     for key in unticked:

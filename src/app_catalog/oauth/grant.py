@@ -118,10 +118,12 @@ async def grant_of_token(connection: Connection, access_token: str, now: datetim
 
 def refusal_of(row: Row, now: datetime) -> str | None:
     """Why the token of `row` does not work."""
-    if not EFFECTS[Status(row.app_status)].serves:
+    if not row.in_sandbox and not EFFECTS[Status(row.app_status)].serves:
         return f"app {row.app_status.lower()}"
     if row.grant_revoked_at is not None:
         return "grant revoked"
+    if row.waits_for_answer:
+        return "approval awaited"
     if row.revoked_at is not None or row.used_at is not None:
         return "token revoked"
     if min(row.expires_at, row.grant_expires_at) <= now:

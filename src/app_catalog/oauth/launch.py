@@ -12,7 +12,7 @@ from authlib.common.urls import add_params_to_uri
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app_catalog.catalogue.apps import App, app_by_id
+from app_catalog.catalogue.apps import App
 from app_catalog.catalogue.reach import may_connect
 from app_catalog.errors import NotAllowed, Unknown
 from app_catalog.events import EventName
@@ -21,6 +21,7 @@ from app_catalog.oauth.browser import see_other
 from app_catalog.oauth.failure import Refused
 from app_catalog.oauth.secret_text import new_secret, sha256
 from app_catalog.page import id_in_path, signed_in
+from app_catalog.sandbox.tested import app_for
 from app_catalog.space import space
 from app_catalog.wiring import CatalogueEvent, Connection, Person, Wiring
 
@@ -38,7 +39,7 @@ async def launch(wiring: Wiring, request: Request) -> Response:
     if person.subject is None:
         raise NotAllowed
     async with wiring.pool.connection() as connection:
-        app = await app_by_id(connection, id_in_path(request, "app_id"))
+        app = await app_for(connection, id_in_path(request, "app_id"), person.subject)
         if app is None or app.launch_uri is None or not app.opens:
             raise Unknown
         token = await _begin(wiring, connection, app, person, person.subject)

@@ -4,7 +4,7 @@ from psycopg.errors import LockNotAvailable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app_catalog.catalogue.apps import app_by_client
+from app_catalog.catalogue.apps import app_by_client, tested_app
 from app_catalog.clients.proof import prove
 from app_catalog.form import Malformed, read_body
 from app_catalog.oauth import client_authentication
@@ -64,6 +64,8 @@ async def token(wiring: Wiring, server: Server, request: Request) -> Response:
         async with wiring.pool.connection() as connection, connection.transaction():
             app = await app_by_client(connection, presented.client_id)
             row = await (await connection.execute(open_it, {"hash": sha256(fields.text(name))})).fetchone()
+            if row is not None and row.in_sandbox and app is not None and not app.tested:
+                app = await tested_app(connection, app.id)
             decision = Decision(app, row, wiring.clock(), proof)
             response = await settle(wiring, connection, decision, lambda: server.create_token_response(oauth_request))
             if name == "code" and response.status_code == 200:

@@ -5,8 +5,8 @@ OPEN_TOKEN = "SELECT * FROM catalogue.open_token(%(hash)s)"  # noqa: S105  SQL t
 STATE_OF_TOKEN = "SELECT * FROM catalogue.grant_of_token(%(hash)s)"  # noqa: S105  SQL text
 
 ADD_GRANT = """INSERT INTO catalogue.access_grant (id, pairing_id, subject, person, scope, created_at, expires_at,
-    session)
-  VALUES (%(grant)s, %(pairing)s, %(subject)s, %(person)s, %(scope)s, %(now)s, %(expires)s, %(session)s)"""
+    session, tested_application)
+  VALUES (%(grant)s, %(pairing)s, %(subject)s, %(person)s, %(scope)s, %(now)s, %(expires)s, %(session)s, %(tested)s)"""
 ADD_CODE = """INSERT INTO catalogue.authorization_code (hash, grant_id, subject, redirect_uri, code_challenge,
     expires_at, nonce, auth_time)
   VALUES (%(hash)s, %(grant)s, %(subject)s, %(redirect_uri)s, %(challenge)s, %(expires)s, %(nonce)s, %(auth_time)s)"""
