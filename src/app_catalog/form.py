@@ -1,7 +1,9 @@
 """Reading ``application/x-www-form-urlencoded`` bodies and query strings: strictly, bounded, and once."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -9,6 +11,8 @@ from starlette.requests import Request
 MAX_BYTES = 64 * 1024  # a body; the largest honest one is an application with twenty purposes
 MAX_FIELDS = 300
 FORM = "application/x-www-form-urlencoded"
+# PostgreSQL cannot hold NUL, and no parameter of ours has another control character but line breaks of a text area.
+_CONTROL = re.compile(r"[\x00-\x08\x0B\x0C\x0E-\x1F]")
 
 
 class Malformed(ValueError):
@@ -23,7 +27,7 @@ class Fields:
 
     def get(self, name: str) -> str | None:
         """The first value of `name` that is not empty."""
-        return next((value for key, value in self.pairs if key == name and value), None)
+        return self.first.get(name)
 
     def text(self, name: str) -> str:
         return self.get(name) or ""
@@ -31,7 +35,7 @@ class Fields:
     def all(self, name: str) -> tuple[str, ...]:
         return tuple(value for key, value in self.pairs if key == name and value)
 
-    @property
+    @cached_property
     def first(self) -> Mapping[str, str]:
         """The first value of every name that has one."""
         values: dict[str, str] = {}
@@ -43,7 +47,8 @@ class Fields:
     @property
     def repeated(self) -> tuple[str, ...]:
         """Names that have more than one value."""
-        return tuple(key for key in self.first if len(self.all(key)) > 1)
+        present = [key for key, value in self.pairs if value]
+        return () if len(present) == len(self.first) else tuple(key for key in self.first if present.count(key) > 1)
 
 
 async def read_body(request: Request) -> Fields:
@@ -74,7 +79,6 @@ def parse(raw: bytes) -> Fields:
         raise Malformed("The parameters are not UTF-8.") from None
     except ValueError:
         raise Malformed("There are too many parameters.") from None
-    # PostgreSQL cannot hold NUL, and no parameter of ours has another control character but line breaks of a text area.
-    if any(ord(character) < 32 and character not in "\r\n\t" for pair in pairs for text in pair for character in text):
+    if any(_CONTROL.search(text) for pair in pairs for text in pair):
         raise Malformed("The parameters hold control characters.")
     return Fields(tuple(pairs))

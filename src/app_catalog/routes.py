@@ -6,12 +6,13 @@ from functools import partial
 from authlib.common.security import is_secure_transport
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from app_catalog.applications import pages as applications
 from app_catalog.catalogue import api, status_page
 from app_catalog.catalogue import pages as catalogue
 from app_catalog.clients import pages as clients
+from app_catalog.fixed_paths import FixedPaths
 from app_catalog.oauth import (
     authorize,
     consent_answer,
@@ -36,8 +37,11 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 Handler = Callable[[Wiring, Request], Awaitable[Response]]
 
 
-def routes(wiring: Wiring) -> list[Route]:
-    """The routes, for the root of the host's application. Raises ValueError for an issuer that OAuth does not allow."""
+def routes(wiring: Wiring) -> tuple[FixedPaths, list[BaseRoute]]:
+    """What is asked most, to be looked at first, and all other routes; for the root of the host's application.
+
+    Raises ValueError for an issuer that OAuth does not allow.
+    """
     if not is_secure_transport(wiring.issuer):
         raise ValueError(
             f"The public URL {wiring.issuer} must be https, or http on the loopback address (RFC 8414 §2)."
@@ -45,7 +49,7 @@ def routes(wiring: Wiring) -> list[Route]:
     server = build_server(wiring.issuer)
     server.register_endpoint(Revocation)
     server.register_endpoint(Introspection(wiring.issuer, wiring.fhir_url))
-    return [
+    endpoints = [
         _route(authorize.PATH, partial(authorize.authorize, wiring), "GET", "POST"),
         _route(consent_answer.PATH, partial(consent_answer.answer, wiring, server), "POST"),
         _route(token.PATH, _with_cors(wiring, partial(token.token, wiring, server)), "POST", "OPTIONS"),
@@ -55,6 +59,8 @@ def routes(wiring: Wiring) -> list[Route]:
         _route(introspect.PATH, partial(introspect.introspect, wiring, server), "POST"),
         _route(discovery.PATH, partial(discovery.metadata, wiring), "GET"),
         *_openid_connect(wiring),
+    ]
+    return FixedPaths(endpoints), [
         _route("/api/catalogue/apps", partial(api.apps, wiring), "GET"),
         _route("/api/catalogue/apps/{app_id}", partial(api.app, wiring), "GET"),
         *(_route(path, page(wiring, handler), *methods) for path, handler, *methods in PAGES),

@@ -54,9 +54,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.pool = pool
     app.state.pages = pages
     app.state.wiring = wiring_of(settings, pool, pages)
+    asked_most, others = app_catalog.routes(app.state.wiring)
+    app.router.routes.append(asked_most)
     for router in (accounts_router, portal.router, devices_router, fhir.router):
         app.include_router(router)
-    app.router.routes.extend(app_catalog.routes(app.state.wiring))
+    app.router.routes.extend(others)
     app.mount("/static", portal.static_files)
     app.add_api_route("/healthz", _alive, include_in_schema=False)
     app.add_api_route("/readyz", _ready, include_in_schema=False)

@@ -51,6 +51,7 @@ class Somebody:
     subject: UUID | None = None
     display_name: str = "Somebody"
     language: str = "en"
+    zone: str = "Europe/Paris"
     id: UUID = field(default_factory=uuid4)
     csrf_token: str = field(default_factory=lambda: secrets.token_urlsafe(16))
 
@@ -129,7 +130,8 @@ class Host:
             clock=self.now,
             **wiring,
         )
-        self.app = Starlette(routes=routes(self.wiring))
+        asked_most, others = routes(self.wiring)
+        self.app = Starlette(routes=[asked_most, *others])
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.offset

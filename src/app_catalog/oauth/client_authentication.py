@@ -6,6 +6,7 @@ Authlib takes two methods in one request, and lets a malformed Basic header fall
 import base64
 import binascii
 from dataclasses import dataclass
+from functools import cached_property
 from urllib.parse import unquote
 
 from starlette.datastructures import Headers
@@ -22,10 +23,14 @@ class Presented:
     fields: Fields
     headers: Headers
 
-    @property
+    @cached_property
+    def authorization(self) -> list[str]:
+        return self.headers.getlist("authorization")
+
+    @cached_property
     def basic(self) -> tuple[str, str] | None:
         """Client id and secret of a Basic header, form-decoded (RFC 6749 §2.3.1). Raises Refused when malformed."""
-        scheme, _, text = self.headers.get("authorization", "").partition(" ")
+        scheme, _, text = (self.authorization or [""])[0].partition(" ")
         if scheme.lower() != "basic":
             return None
         try:
@@ -37,12 +42,12 @@ class Presented:
             raise Refused("invalid_client", "The Basic header is malformed.")
         return client_id, secret
 
-    @property
+    @cached_property
     def bearer(self) -> str | None:
-        scheme, _, text = self.headers.get("authorization", "").partition(" ")
+        scheme, _, text = (self.authorization or [""])[0].partition(" ")
         return text.strip() if scheme.lower() == "bearer" else None
 
-    @property
+    @cached_property
     def client_id(self) -> str:
         """The client that the request names; empty when it names none. An assertion names one (RFC 7521 §4.2)."""
         if self.basic:
@@ -65,9 +70,9 @@ def nothing_is_repeated(presented: Presented) -> None:
 
 def authorization_is_understood(presented: Presented) -> None:
     """Any other header was meant to authenticate as well: ignoring it would be answering someone else."""
-    if len(presented.headers.getlist("authorization")) > 1:
+    if len(presented.authorization) > 1:
         raise Refused("invalid_request", "There is more than one Authorization header.")
-    if presented.headers.get("authorization") is not None and presented.basic is None and presented.bearer is None:
+    if presented.authorization and presented.basic is None and presented.bearer is None:
         raise Refused("invalid_client", "The scheme of the Authorization header is not supported.")
 
 
