@@ -50,6 +50,7 @@ class Step(StrEnum):
     ACCEPTED = marked("agreement accepted")
     EXTENDED = marked("agreement extended")
     ATTESTED = marked("interoperability attested")
+    CORRECTIVE = marked("has to be corrected")
 
 
 @dataclass(frozen=True)

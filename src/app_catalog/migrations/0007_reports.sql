@@ -51,6 +51,7 @@ CREATE TABLE catalogue.audit_step (
   actor uuid,                               -- none for a patient: a report opened it
   actor_name text NOT NULL,
   text text NOT NULL,
+  outcome text,                             -- of a step that decided
   at timestamptz NOT NULL
 );
 CREATE INDEX ON catalogue.audit_step (audit_id, id);
