@@ -1,0 +1,122 @@
+"""The end of an agreement: warnings before, out of the list at the end, gone after a grace."""
+
+from datetime import date, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from app_catalog.actor import SYSTEM
+from app_catalog.catalogue.apps import App, app_by_id
+from app_catalog.catalogue.causes import Cause
+from app_catalog.catalogue.change import LOCK_APP, event_of_app, move
+from app_catalog.catalogue.status import Status
+from app_catalog.catalogue.vendor_letter import Letter, tell_vendor
+from app_catalog.events import EventName
+from app_catalog.wiring import Connection, DataPlane, Journal, Mail
+
+WARNINGS: Final = (90, 30, 7)  # days before: time for a renewal, then two reminders
+GRACE: Final = timedelta(days=30)  # out of the list, but patients stay connected: time for a renewal that came late
+ENDED: Final = "The agreement has ended."
+GONE: Final = "The agreement ended 30 days ago and was not renewed."
+BACK: Final = "The agreement was renewed."
+
+# The end that was agreed on for the version in force, where something may be due. It is the first day without.
+DUE: Final = """SELECT a.id, g.ends_on FROM catalogue.app a
+  CROSS JOIN LATERAL (SELECT max(ends_on) AS ends_on FROM catalogue.agreement
+    WHERE application_id = a.application_id AND accepted_at IS NOT NULL) g
+  WHERE a.status IN ('PRE_SERIES', 'ONLINE', 'OFFLINE', 'SUSPENDED') AND g.ends_on IS NOT NULL
+    AND (g.ends_on <= %(soon)s OR a.status = 'OFFLINE')
+  ORDER BY g.ends_on, a.id"""
+# True for one sender only.
+NOTE: Final = """INSERT INTO catalogue.end_warning (app_id, ends_on, days, sent_at) VALUES (%s, %s, %s, %s)
+  ON CONFLICT DO NOTHING"""
+# How the app came to its status, if its agreement's end brought it there.
+ENDED_FROM: Final = """SELECT from_status, to_status, cause, actor FROM catalogue.app_step
+  WHERE app_id = %s AND from_status IS DISTINCT FROM to_status ORDER BY id DESC LIMIT 1"""
+
+WARNING: Final = Letter(
+    "{app} : la convention se termine le {day}",
+    "{app}: the agreement ends on {day}",
+    "La convention de {app} se termine le {day}, dans {days} jours ou moins. Demandez son renouvellement sur la page "
+    "de l’application dans votre compte ; sans renouvellement, {app} quitte ce jour-là la liste, et le catalogue "
+    "30 jours plus tard.",
+    "The agreement of {app} ends on {day}, in {days} days or less. Ask for its renewal on the app’s page in your "
+    "account; without one, {app} leaves the list on that day, and the catalogue 30 days later.",
+)
+
+
+async def keep_agreements(
+    connection: Connection, mail: Mail, journal: Journal, data_plane: DataPlane, now: datetime
+) -> int:
+    """Do what is due at `now`; each once, whoever else does it at the same time. Returns how much was done."""
+    today, done = now.date(), 0
+    soon = today + timedelta(days=max(WARNINGS))
+    for row in await (await connection.execute(DUE, {"soon": soon})).fetchall():
+        async with connection.transaction():
+            app = await _locked(connection, row.id)
+            if app is None:
+                continue
+            if today < row.ends_on:
+                done += await _warn(connection, mail, journal, app, row.ends_on, now)
+                done += await _bring_back(connection, mail, journal, data_plane, app, now)
+            else:
+                done += await _end(connection, mail, journal, data_plane, app, row.ends_on, now)
+    return done
+
+
+async def _warn(  # noqa: PLR0917  one call
+    connection: Connection, mail: Mail, journal: Journal, app: App, ends_on: date, now: datetime
+) -> bool:
+    """The latest warning that is due, unless it was sent; an earlier one that was missed is not sent any more."""
+    left = (ends_on - now.date()).days
+    days = min((days for days in WARNINGS if left <= days), default=None)
+    if days is None or (await connection.execute(NOTE, (app.id, ends_on, days, now))).rowcount != 1:
+        return False
+    await tell_vendor(connection, mail, app, WARNING, day=ends_on, days=days)
+    details = {"ends_on": ends_on.isoformat(), "days": str(days)}
+    await journal.write(connection, event_of_app(EventName.END_ANNOUNCED, SYSTEM, app, None, details))
+    return True
+
+
+async def _end(  # noqa: PLR0917  one call
+    connection: Connection,
+    mail: Mail,
+    journal: Journal,
+    data_plane: DataPlane,
+    app: App,
+    ends_on: date,
+    now: datetime,
+) -> bool:
+    if now.date() >= ends_on + GRACE:
+        status, reason = Status.DEREFERENCED, GONE
+    elif app.status in {Status.PRE_SERIES, Status.ONLINE}:
+        status, reason = Status.OFFLINE, ENDED
+    else:
+        return False
+    await move(
+        connection, app, status, actor=SYSTEM, journal=journal, data_plane=data_plane, now=now, reason=reason,
+        cause=Cause.AGREEMENT, mail=mail,
+    )  # fmt: skip
+    return True
+
+
+async def _bring_back(  # noqa: PLR0917  one call
+    connection: Connection, mail: Mail, journal: Journal, data_plane: DataPlane, app: App, now: datetime
+) -> bool:
+    """An app that only the end of its agreement took out of the list returns with a new one."""
+    if app.status is not Status.OFFLINE:
+        return False
+    row = await (await connection.execute(ENDED_FROM, (app.id,))).fetchone()
+    if row is None or (row.to_status, row.cause, row.actor) != (Status.OFFLINE, Cause.AGREEMENT, None):
+        return False
+    await move(
+        connection, app, Status(row.from_status), actor=SYSTEM, journal=journal, data_plane=data_plane, now=now,
+        reason=BACK, cause=None, mail=mail,
+    )  # fmt: skip
+    return True
+
+
+async def _locked(connection: Connection, app_id: UUID) -> App | None:
+    """The app, locked; None when another process moved it out of service meanwhile."""
+    await connection.execute(LOCK_APP, (app_id,))
+    app = await app_by_id(connection, app_id)
+    return app if app is not None and app.status is not Status.DEREFERENCED else None
