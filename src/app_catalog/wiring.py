@@ -62,6 +62,11 @@ class Person(Protocol):
     @property
     def language(self) -> str: ...
     @property
+    def zone(self) -> str:
+        """IANA time zone in which this person's days begin."""
+        ...
+
+    @property
     def csrf_token(self) -> str: ...
 
 
@@ -121,6 +126,16 @@ class Mail(Protocol):
         plain, and may hold a link that opens something: it is in no log."""
 
 
+@dataclass(frozen=True)
+class Choice:
+    """Data that a purpose may be about, for a vendor to tick. A scope is None where it cannot be read, or written."""
+
+    key: str
+    names: Texts
+    read_scope: str | None
+    write_scope: str | None = None
+
+
 class Render(Protocol):
     def __call__(self, request: Request, template: str, context: Mapping[str, Any], /) -> Response:
         """A page from one of our templates, in the host's Jinja environment and layout."""
@@ -141,6 +156,7 @@ class Wiring:
     clock            now, aware of its zone
     value_sets       FHIR tokens by the names that scopes may use in ``code:in``
     resource_scopes  scopes that the data plane serves, for the discovery documents
+    choices          data that purposes may be about
     management_url   where a patient sees and ends what apps may do
     certificates     where the TLS certificate of a client comes from
     published_keys   keys that clients publish under a URI, as far as they are held
@@ -161,6 +177,7 @@ class Wiring:
     clock: Callable[[], datetime]
     value_sets: ValueSets = field(default_factory=dict)
     resource_scopes: tuple[str, ...] = ("patient/Observation.rs", "patient/Device.rs")
+    choices: tuple[Choice, ...] = ()
     management_url: str | None = None
     certificates: CertificateHeader = field(default_factory=CertificateHeader)
     published_keys: PublishedKeys = field(default_factory=PublishedKeys)

@@ -37,9 +37,13 @@ APPS_OF_VENDORS = f"{_APPS} WHERE a.vendor_id = ANY(%(vendors)s) ORDER BY a.crea
 
 @dataclass(frozen=True)
 class Purpose:
-    """A reason ("finalité") for which an app wants data. Its texts never change: a new version is a new purpose."""
+    """A reason ("finalité") for which an app wants data. Its texts never change: a new version is a new purpose.
+
+    same_as  the first purpose of the app that says all of it word for word; its own id where it is new
+    """
 
     id: UUID
+    same_as: UUID
     key: str
     name: Texts
     wording: Texts
@@ -137,6 +141,7 @@ def purpose_from(columns: dict[str, object]) -> Purpose:
     """A row of `catalogue.purpose` as JSON."""
     return Purpose(
         id=UUID(str(columns["id"])),
+        same_as=UUID(str(columns["same_as"])),
         key=str(columns["key"]),
         name={"fr": str(columns["name_fr"]), "en": str(columns["name_en"])},
         wording={"fr": str(columns["wording_fr"]), "en": str(columns["wording_en"])},

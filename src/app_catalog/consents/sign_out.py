@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Final
 
+from app_catalog.consents.notices import Why
 from app_catalog.consents.revocation import revoke_grant
 from app_catalog.events import EventName
 from app_catalog.space import space
@@ -20,7 +21,7 @@ async def on_signed_out(
         rows = await (await connection.execute(GRANTS_OF_SESSION, (session,))).fetchall()
         for row in rows:
             async with space(connection, row.subject):
-                await revoke_grant(connection, row.grant_id, SIGNED_OUT, data_plane, now)
+                await revoke_grant(connection, row.grant_id, SIGNED_OUT, data_plane, now, why=Why.SIGNED_OUT)
                 resource = f"grant/{row.grant_id}"
                 event = CatalogueEvent(
                     EventName.GRANT_REVOKED, row.subject, "system", None, "", resource, reason=SIGNED_OUT

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from app_catalog.catalogue.apps import App, app_by_client, tested_app
 from app_catalog.catalogue.reach import may_connect
+from app_catalog.consents.reapproval import open_question
 from app_catalog.errors import NotAllowed
 from app_catalog.form import Fields, Malformed, read_body, read_query
 from app_catalog.oauth import lifetimes
@@ -139,6 +140,7 @@ async def _keep(wiring: Wiring, connection: Connection, asked: Asked) -> Pending
             code_challenge=asked.fields.text("code_challenge"),
             nonce=asked.fields.get("nonce"),
             launch=await open_launch(connection, launch, app, person, now) if launch else None,
+            asks_anew=await open_question(connection, app.id, subject) is not None,
         )
         await connection.execute(
             ADD_REQUEST,

@@ -13,7 +13,7 @@ from app_catalog.catalogue.apps import App
 from app_catalog.catalogue.reach import may_connect
 from app_catalog.consents.pairing import consented_keys, current_end, end_all_at, give, pair, withdraw
 from app_catalog.consents.period import NO_SUCH_END, NoSuchEnd, chosen_end
-from app_catalog.consents.reapproval import settle_question
+from app_catalog.consents.reapproval import open_question, settle_question
 from app_catalog.consents.wording import language_of
 from app_catalog.errors import NotAllowed
 from app_catalog.events import EventName
@@ -105,7 +105,7 @@ async def answer(wiring: Wiring, server: Server, request: Request) -> Response:
                 return await _take(wiring, server, connection, given)
         except NotYet as again:
             return await consent_page(
-                wiring, request, connection, again.pending, person, ticked=given.ticked, fault=again.fault
+                wiring, request, connection, again.pending, person, sent=given.fields, fault=again.fault
             )
         except Refused as refused:
             return error_page(wiring, request, refused)
@@ -148,8 +148,9 @@ async def _pending(connection: Connection, given: Answer) -> PendingRequest:
     if app is None:
         raise Refused("invalid_request", CLOSED)
     return PendingRequest(
-        given.request_id, app, row.redirect_uri, parse(row.scope), row.state, row.code_challenge, row.nonce, row.launch
-    )
+        given.request_id, app, row.redirect_uri, parse(row.scope), row.state, row.code_challenge, row.nonce, row.launch,
+        asks_anew=await open_question(connection, app.id, given.subject) is not None,
+    )  # fmt: skip
 
 
 async def _consent(

@@ -1,14 +1,18 @@
 """The page on which a patient decides, purpose by purpose."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app_catalog.catalogue.apps import App, Purpose
-from app_catalog.consents.pairing import consented_keys
+from app_catalog.consents.pairing import agreed_keys, current_end
+from app_catalog.consents.period import CHOICES, first_and_last, last_day
 from app_catalog.consents.wording import language_of, wording
+from app_catalog.form import Fields
 from app_catalog.oauth.browser import guarded
 from app_catalog.scopes.grammar import Scopes
 from app_catalog.scopes.narrowing import narrow
@@ -28,10 +32,13 @@ class PendingRequest:
     code_challenge: str
     nonce: str | None = None
     launch: bytes | None = None  # what the launch from the portal is kept under
+    asks_anew: bool = False  # about every purpose of the app: the patient has not answered for its present version
 
     @property
     def purposes(self) -> tuple[Purpose, ...]:
         """The purposes that the request is about: those with a scope that it asks for."""
+        if self.asks_anew:
+            return self.app.purposes
         return tuple(purpose for purpose in self.app.purposes if narrow(self.scopes, purpose.scopes).resources)
 
 
@@ -42,16 +49,18 @@ async def consent_page(
     pending: PendingRequest,
     person: Person,
     *,
-    ticked: frozenset[str] | None = None,
+    sent: Fields | None = None,
     fault: str | None = None,
 ) -> Response:
-    """The consent form. Boxes are ticked as `ticked` says; otherwise only where the patient has already agreed."""
-    language = language_of(person.language)
-    if ticked is None:
-        ticked = frozenset()
-        if person.subject is not None:
-            async with space(connection, person.subject):
-                ticked = await consented_keys(connection, pending.app.id, person.subject)
+    """The consent form: as it was `sent`, with what is wrong with it; otherwise ticked only where the patient has
+    already agreed to the very words."""
+    language, now, kept = language_of(person.language), wiring.clock(), None
+    ticked = frozenset(sent.all("purpose")) if sent else frozenset[str]()
+    if person.subject is not None:
+        async with space(connection, person.subject):
+            kept = await current_end(connection, pending.app.id, person.subject, now)
+            if sent is None:
+                ticked = await agreed_keys(connection, pending.app, person.subject, now)
     context = {
         "app": pending.app,
         "description": pending.app.description[language],
@@ -68,8 +77,24 @@ async def consent_page(
         "offline": pending.scopes.offline,
         "leads_to": pending.redirect_uri.split("?", maxsplit=1)[0],
         "fault": fault,
+        "asks_anew": pending.asks_anew,
+        "ends": ends_offered(sent, now, person.zone, kept),
     }
     response = wiring.render(request, "app_catalog/consent.html", context)
     if fault:
         response.status_code = 422
     return guarded(response, forms_lead_to=pending.redirect_uri)
+
+
+def ends_offered(sent: Fields | None, now: datetime, zone: str, kept: datetime | None) -> dict[str, Any]:
+    """Until when a patient may agree, for `app_catalog/ends.html`."""
+    first, last = first_and_last(now, zone)
+    default = "keep" if kept is not None else str(CHOICES[-1])
+    return {
+        "choices": CHOICES,
+        "kept": kept and last_day(kept, zone),
+        "chosen": (sent.get("ends") if sent else None) or default,
+        "day": sent.text("ends_on") if sent else "",
+        "first": first,
+        "last": last,
+    }

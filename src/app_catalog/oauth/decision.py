@@ -28,6 +28,7 @@ class Decision:
     proof   by which key the client has shown who it is, None for every other way
     issue   what hands something out: written only when the answer is a success
     revoke  reason why the grant of `row` ends: written whatever the answer is, and so are `always` and `events`
+    tells_vendor  whether the vendor is told of that; not where its app asked for it
     """
 
     app: App | None
@@ -37,6 +38,7 @@ class Decision:
     issue: list[Write] = field(default_factory=list)
     always: list[Write] = field(default_factory=list)
     revoke: str | None = None
+    tells_vendor: bool = True
     events: list[CatalogueEvent] = field(default_factory=list)
 
     @property

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from starlette.responses import Response
 
+from app_catalog.consents.notices import Why
 from app_catalog.consents.revocation import revoke_grant
 from app_catalog.oauth.decision import Decision, decide
 from app_catalog.oauth.failure import Refused, refusal
@@ -23,7 +24,8 @@ async def settle(
     for sql, parameters in writes:
         await connection.execute(sql, parameters)
     if decision.revoke is not None and decision.row is not None:
-        await revoke_grant(connection, decision.row.grant_id, decision.revoke, wiring.data_plane, decision.now)
+        why = Why.SECURITY if decision.tells_vendor else None
+        await revoke_grant(connection, decision.row.grant_id, decision.revoke, wiring.data_plane, decision.now, why=why)
     for event in decision.events:
         await wiring.journal.write(connection, event)
     return response

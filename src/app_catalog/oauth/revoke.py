@@ -44,7 +44,7 @@ class Revocation(RevocationEndpoint):  # type: ignore[misc]  # Authlib publishes
         if row.grant_revoked_at is not None:
             return
         if row.kind == "refresh":
-            decision.revoke = GIVEN_BACK
+            decision.revoke, decision.tells_vendor = GIVEN_BACK, False
             decision.note(EventName.GRANT_REVOKED, reason=GIVEN_BACK)
         elif row.revoked_at is None:
             decision.always.append((REVOKE_TOKEN, {"hash": row.hash, "now": decision.now}))
