@@ -5,6 +5,18 @@ from enum import StrEnum
 
 class EventName(StrEnum):
     VENDOR_REGISTERED = "catalogue:vendor:register"
+    CONTACT_SET = "catalogue:contact:set"
+    CONTACT_VERIFIED = "catalogue:contact:verify"
+    OID_SET = "catalogue:oid:set"
+    MEMBER_INVITED = "catalogue:member:invite"
+    INVITATION_WITHDRAWN = "catalogue:invitation:withdraw"
+    MEMBER_JOINED = "catalogue:member:join"
+    ROLE_CHANGED = "catalogue:member:change_role"
+    MEMBER_REMOVED = "catalogue:member:remove"
+    MEMBER_LEFT = "catalogue:member:leave"
+    SANDBOX_OPENED = "catalogue:sandbox:open"
+    SANDBOX_RESET = "catalogue:sandbox:reset"
+    SANDBOX_ENDED = "catalogue:sandbox:end"
     APPLICATION_SUBMITTED = "catalogue:application:submit"
     APPLICATION_WITHDRAWN = "catalogue:application:withdraw"
     APPLICATION_APPROVED = "catalogue:application:approve"

@@ -48,7 +48,7 @@ CREATE TABLE catalogue.vendor_step (
   id int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   vendor_id uuid NOT NULL REFERENCES catalogue.vendor,
   step text NOT NULL,
-  actor uuid NOT NULL,
+  actor uuid,                                   -- NULL: whoever had the link to the contact's mailbox
   actor_name text NOT NULL,
   about text,                                   -- a person, an address, an OID
   role text,

@@ -4,18 +4,19 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from app_catalog.errors import Fault, NotAllowed, Unacceptable
-from app_catalog.events import EventName
-from app_catalog.wiring import CatalogueEvent, Connection, Journal, Person
+from app_catalog.vendors.step import VendorStep, note
+from app_catalog.wiring import Connection, Journal, Person
 
 ADD_VENDOR = "INSERT INTO catalogue.vendor (id, name, contact, created_at) VALUES (%s, %s, %s, %s)"
-ADD_MEMBER = "INSERT INTO catalogue.vendor_member (vendor_id, person, added_at, role) VALUES (%s, %s, %s, 'owner')"
+ADD_MEMBER = """INSERT INTO catalogue.vendor_member (vendor_id, person, added_at, role, display_name)
+  VALUES (%s, %s, %s, 'owner', %s)"""
 VENDORS_OF = "SELECT vendor_id FROM catalogue.vendor_member WHERE person = %s AND left_at IS NULL"
 
 
 async def register_vendor(
     connection: Connection, *, name: str, contact: str, person: Person, journal: Journal, now: datetime
 ) -> UUID:
-    """A new organisation whose first member is `person`; returns its id. Raises NotAllowed or Unacceptable."""
+    """A new organisation whose first owner is `person`; returns its id. Raises NotAllowed or Unacceptable."""
     if person.kind != "vendor":
         raise NotAllowed
     name, contact = name.strip(), contact.strip()
@@ -29,13 +30,8 @@ async def register_vendor(
     vendor = uuid4()
     async with connection.transaction():
         await connection.execute(ADD_VENDOR, (vendor, name, contact, now))
-        await connection.execute(ADD_MEMBER, (vendor, person.id, now))
-        await journal.write(
-            connection,
-            CatalogueEvent(
-                EventName.VENDOR_REGISTERED, None, person.kind, person.id, person.display_name, f"vendor/{vendor}"
-            ),
-        )
+        await connection.execute(ADD_MEMBER, (vendor, person.id, now, person.display_name))
+        await note(connection, vendor, VendorStep.REGISTERED, person=person, journal=journal, now=now, about=name)
     return vendor
 
 
