@@ -153,7 +153,7 @@ class Demo:
             free = (port for port in range(self._port + 1, 65536) if _is_free(port))  # 8001, 8002 beside 8000
             ports = {description.command: next(free, None) or _free_port() for description in DESCRIPTIONS}
             url = self._postgres.url("gateway_app")
-            return asyncio.run(publish_apps(url, crowd["vendor"], crowd["reviewer"], ports))
+            return asyncio.run(publish_apps(url, crowd["vendor"], (crowd["reviewer"], crowd["reviewer2"]), ports))
 
     def _devices(self, crowd: dict[str, people.DemoPerson]) -> list[dict[str, Any]]:
         with self._step("pairing of devices"):

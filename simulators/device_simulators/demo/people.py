@@ -22,6 +22,7 @@ PEOPLE: tuple[tuple[str, Kind, str, str], ...] = (
     ("dr.diallo", "professional", "Dr Aminata Diallo", "fr"),
     ("vendor", "vendor", "Camille Vasseur", "fr"),
     ("reviewer", "reviewer", "Rémi Kowalski", "fr"),
+    ("reviewer2", "reviewer", "Sarah Benhamou", "fr"),
     ("operator", "operator", "Olga Petit", "en"),
 )
 

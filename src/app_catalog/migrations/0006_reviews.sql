@@ -28,7 +28,7 @@ CREATE TABLE catalogue.evaluation (
   reviewer uuid NOT NULL,
   reviewer_name text NOT NULL,
   criteria jsonb NOT NULL,                  -- by criterion: {verdict: agree | disagree | question, comment}
-  purposes jsonb NOT NULL,                  -- by key of purpose: {proportionate: true | false, comment}
+  purposes jsonb NOT NULL,                  -- by key, the same: whether the need is proportionate
   recommendation text CHECK (recommendation IN ('favourable', 'reservations', 'unfavourable')),
   comment text NOT NULL,
   saved_at timestamptz NOT NULL,
@@ -49,8 +49,10 @@ CREATE TABLE catalogue.question (
   answered_at timestamptz
 );
 CREATE INDEX ON catalogue.question (application_id);
+-- The newest by an author without interest counts.
 CREATE TABLE catalogue.opinion (
-  application_id uuid PRIMARY KEY REFERENCES catalogue.application,
+  id uuid PRIMARY KEY,
+  application_id uuid NOT NULL REFERENCES catalogue.application,
   verdict text NOT NULL CHECK (verdict IN ('favourable', 'reservations', 'unfavourable')),
   text text NOT NULL,
   evaluations int2 NOT NULL,                -- how many it was drawn from
@@ -58,6 +60,7 @@ CREATE TABLE catalogue.opinion (
   written_by_name text NOT NULL,
   written_at timestamptz NOT NULL
 );
+CREATE INDEX ON catalogue.opinion (application_id);
 
 -- ---- what vendor and catalogue agree on -----------------------------------------------------------------------------
 -- Offered by a reviewer, accepted by an owner of the vendor, word for word; a renewal is another row.

@@ -9,13 +9,14 @@ from app_catalog.catalogue.status import FOLLOWS, Status
 from app_catalog.consents.wording import wording
 from app_catalog.errors import BadForm, Unknown
 from app_catalog.page import id_in_path, posted, see_other, signed_in
-from app_catalog.review.decision import REVIEWERS, approve_application, refuse_application
+from app_catalog.review.decision import approve_application, refuse_application
+from app_catalog.review.dossier import REVIEWERS
 from app_catalog.wiring import Wiring
 
 HOME = "/catalogue/review"
 WAITING = """SELECT v.id, v.name, n.name AS vendor_name, v.submitted_at AT TIME ZONE 'UTC' AS submitted_at
   FROM catalogue.application v JOIN catalogue.app a ON a.id = v.app_id JOIN catalogue.vendor n ON n.id = a.vendor_id
-  WHERE v.state = 'submitted' ORDER BY v.submitted_at, v.id"""
+  WHERE v.state IN ('submitted', 'admissible') ORDER BY v.submitted_at, v.id"""
 STEPS = """SELECT step, from_status, to_status, actor_name, reason, at AT TIME ZONE 'UTC' AS at FROM catalogue.app_step
   WHERE app_id = %s ORDER BY id"""
 APPLICATION = "SELECT app_id, state FROM catalogue.application WHERE id = %s"

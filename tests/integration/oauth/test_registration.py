@@ -8,7 +8,8 @@ import pytest
 from catalogue_host import REDIRECT, Somebody, application
 from client_keys import Signer
 
-from app_catalog import approve_application, register_vendor, submit_application
+from app_catalog import register_vendor
+from device_simulators.demo.submission import submit
 
 
 async def candidate(host, profile="smart-asym"):
@@ -17,7 +18,7 @@ async def candidate(host, profile="smart-asym"):
     options = {"person": vendor, "journal": host.journal, "now": host.now()}
     async with host.pool.connection() as connection:
         vendor_id = await register_vendor(connection, name="Acme", contact="help@acme.example", **options)
-        submitted = await submit_application(connection, application(profile=profile), vendor_id=vendor_id, **options)
+        submitted = await submit(connection, application(profile=profile), vendor_id=vendor_id, **options)
     return vendor, submitted, await initial_token(host, vendor, submitted.app_id)
 
 
@@ -35,8 +36,8 @@ async def register(host, token, body):
         return await client.post("/oauth/register", content=json.dumps(body), headers=headers)
 
 
-async def test_a_program_registers_the_keys_of_a_candidate_which_work_once_it_is_approved(host):
-    _, submitted, token = await candidate(host)
+async def test_a_program_registers_the_keys_of_a_candidate_which_work_before_and_after_its_approval(host):
+    vendor, submitted, token = await candidate(host)
     signer = Signer("ES384")
     body = signer.metadata | {"redirect_uris": [REDIRECT], "grant_types": ["authorization_code"], "software_id": "x"}
     response = await register(host, token, body)
@@ -49,11 +50,9 @@ async def test_a_program_registers_the_keys_of_a_candidate_which_work_once_it_is
     assert "client_secret" not in registered
     async with host.browser() as client:
         form = {"token": "x", **signer.form(submitted.client_id)}
-        assert (await client.post("/oauth/introspect", data=form)).status_code == 401, "a candidate is no client"
+        assert (await client.post("/oauth/introspect", data=form)).json() == {"active": False}, "for the sandbox"
         async with host.pool.connection() as connection:
-            await approve_application(
-                connection, submitted.application_id, person=Somebody("reviewer"), journal=host.journal, now=host.now()
-            )
+            await host.approve(connection, submitted.application_id, vendor)
         form = {"token": "x", **signer.form(submitted.client_id)}
         assert (await client.post("/oauth/introspect", data=form)).json() == {"active": False}
 
@@ -72,9 +71,7 @@ async def test_a_token_registers_once_a_candidate_only_and_for_an_hour(host):
     assert (await register(host, token, body)).status_code == 401
     late = await initial_token(host, vendor, submitted.app_id)
     async with host.pool.connection() as connection:
-        await approve_application(
-            connection, submitted.application_id, person=Somebody("reviewer"), journal=host.journal, now=host.now()
-        )
+        await host.approve(connection, submitted.application_id, vendor)
     assert (await register(host, late, body)).status_code == 401
     async with host.browser(vendor) as browser:
         path = f"/catalogue/vendor/apps/{submitted.app_id}/registration"
