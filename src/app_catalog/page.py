@@ -7,7 +7,7 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from app_catalog.errors import BadForm, CatalogueError, NotAllowed, StaleForm, Unknown
+from app_catalog.errors import BadForm, CatalogueError, NotAllowed, StaleForm, Unacceptable, Unknown
 from app_catalog.form import Fields, Malformed, read_body
 from app_catalog.wiring import Person, Wiring
 
@@ -29,7 +29,11 @@ def page(wiring: Wiring, handler: Handler) -> Callable[[Request], Awaitable[Resp
             here = request.url.path if request.method == "GET" else "/catalogue"
             return RedirectResponse(wiring.login_url(here), status_code=303)
         except CatalogueError as error:
-            response = wiring.render(request, "app_catalog/error.html", {"message": error.message})
+            response = wiring.render(
+                request,
+                "app_catalog/error.html",
+                {"message": error.message, "faults": error.faults if isinstance(error, Unacceptable) else ()},
+            )
             response.status_code = error.http_status
             return response
 

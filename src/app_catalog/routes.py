@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from app_catalog.applications import pages as applications
-from app_catalog.catalogue import api, status_page
+from app_catalog.catalogue import api, circle_pages, status_page
 from app_catalog.catalogue import pages as catalogue
 from app_catalog.clients import pages as clients
 from app_catalog.fixed_paths import FixedPaths
@@ -30,6 +30,9 @@ from app_catalog.oauth.introspect import Introspection
 from app_catalog.oauth.revoke import Revocation
 from app_catalog.oauth.server import build_server
 from app_catalog.page import page
+from app_catalog.reports import patient_pages as patient_reports
+from app_catalog.reports import vendor_pages as vendor_reports
+from app_catalog.reports import watch_pages
 from app_catalog.review import pages as review
 from app_catalog.wiring import Wiring
 
@@ -80,6 +83,20 @@ PAGES: tuple[tuple[str, Handler, *tuple[str, ...]], ...] = (
     ("/catalogue/review/applications/{application_id}", review.application, "GET"),
     ("/catalogue/review/applications/{application_id}/decision", review.decide, "POST"),
     ("/catalogue/review/apps/{app_id}/status", status_page.change, "POST"),
+    ("/catalogue/apps/{app_id}/report", patient_reports.report, "GET", "POST"),
+    ("/catalogue/reports", patient_reports.reports, "GET"),
+    (circle_pages.PATH, circle_pages.invitation, "GET", "POST"),
+    ("/catalogue/vendor/apps/{app_id}/life", vendor_reports.life, "GET"),
+    ("/catalogue/vendor/apps/{app_id}/complaints", vendor_reports.new_complaint, "POST"),
+    ("/catalogue/vendor/apps/{app_id}/renewal", vendor_reports.new_renewal, "POST"),
+    ("/catalogue/vendor/audits/{audit_id}", vendor_reports.answer, "POST"),
+    ("/catalogue/vendor/apps/{app_id}/invitations", circle_pages.new_invitation, "POST"),
+    ("/catalogue/vendor/apps/{app_id}/invitations/{name}/end", circle_pages.close_invitation, "POST"),
+    ("/catalogue/review/watch", watch_pages.overview, "GET"),
+    ("/catalogue/review/audits", watch_pages.begin, "POST"),
+    ("/catalogue/review/audits/{audit_id}", watch_pages.audit, "GET", "POST"),
+    ("/catalogue/review/complaints/{complaint_id}", watch_pages.complaint, "POST"),
+    ("/catalogue/review/renewals/{renewal_id}", watch_pages.renewal, "POST"),
 )
 
 

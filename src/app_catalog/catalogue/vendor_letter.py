@@ -5,6 +5,7 @@ from datetime import date
 
 from app_catalog.catalogue.apps import App
 from app_catalog.catalogue.status import Status
+from app_catalog.catalogue.written_day import written_day
 from app_catalog.wiring import Connection, Language, Mail
 
 ADDRESS = "SELECT contact_email FROM catalogue.vendor WHERE id = %s AND contact_verified_at IS NOT NULL"
@@ -49,7 +50,7 @@ async def tell_vendor(
 
     def filled(text: str, language: Language) -> str:
         words = STATUS_WORDS[status][0 if language == "fr" else 1] if status else ""
-        written = "" if day is None else day.strftime("%d/%m/%Y" if language == "fr" else "%d %B %Y")
+        written = "" if day is None else written_day(day, language)
         return text.format(app=app.name, status=words, reason=reason, day=written, days=days)
 
     subject = f"{filled(letter.subject_fr, 'fr')} / {filled(letter.subject_en, 'en')}"

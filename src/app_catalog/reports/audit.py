@@ -31,8 +31,8 @@ OPEN: Final = "INSERT INTO catalogue.audit (id, app_id, state, opened_at) VALUES
 AUDIT: Final = "SELECT * FROM catalogue.audit WHERE id = %s"
 ASSIGN: Final = "UPDATE catalogue.audit SET assigned_to = %s, assigned_name = %s WHERE id = %s"
 DECIDE: Final = "UPDATE catalogue.audit SET state = %s, outcome = %s, due_on = %s, ended_at = %s WHERE id = %s"
-ADD_AUDIT_STEP: Final = """INSERT INTO catalogue.audit_step (audit_id, step, actor_kind, actor, actor_name, text, outcome,
-    at)
+ADD_AUDIT_STEP: Final = """INSERT INTO catalogue.audit_step (audit_id, step, actor_kind, actor, actor_name, text,
+    outcome, at)
   VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"""
 PLAN_SENT: Final = (
     "SELECT EXISTS (SELECT FROM catalogue.audit_step WHERE audit_id = %s AND step = 'plan sent') AS found"
