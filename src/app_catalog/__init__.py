@@ -4,6 +4,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 from app_catalog.applications.application import Application, PurposeDraft
+from app_catalog.applications.published import Published
 from app_catalog.applications.submission import Submitted, submit_application
 from app_catalog.catalogue.apps import App, Purpose, app_by_id, apps_by_status
 from app_catalog.catalogue.causes import Cause
@@ -13,13 +14,17 @@ from app_catalog.catalogue.status import Status
 from app_catalog.clients.certificate import BadCertificate, CertificateHeader, networks
 from app_catalog.clients.published_keys import PublishedKeys
 from app_catalog.consents.connected import ConnectedApp, GivenPurpose, connected_apps
+from app_catalog.consents.effect import ConsentedPurpose
 from app_catalog.consents.revocation import on_password_changed, revoke_pairing, withdraw_purpose
 from app_catalog.consents.sign_out import on_signed_out
 from app_catalog.consents.wording import Wording, wording
+from app_catalog.criteria.answers import Answer
+from app_catalog.criteria.criterion import current_set
+from app_catalog.documents.upload import Upload
 from app_catalog.errors import CatalogueError, Fault, NotAllowed, Unacceptable, Unknown, WrongState
 from app_catalog.events import EventName
 from app_catalog.oauth.discovery import smart_configuration
-from app_catalog.oauth.grant import AppGrant, ConsentedPurpose, grant_of_token
+from app_catalog.oauth.grant import AppGrant, grant_of_token
 from app_catalog.oauth.housekeeping import sweep
 from app_catalog.oauth.signing_keys import keep_signing_keys
 from app_catalog.review.decision import approve_application, refuse_application
@@ -28,7 +33,7 @@ from app_catalog.scopes.evaluation import ALL, ValueSets, allowed_codes, covers
 from app_catalog.scopes.grammar import Constraint, Scope, Scopes
 from app_catalog.scopes.grammar import parse as parse_scopes
 from app_catalog.vendors.vendor import register_vendor, vendors_of
-from app_catalog.wiring import CatalogueEvent, DataPlane, EndedGrant, Journal, Mail, Person, Render, SignIn, Wiring
+from app_catalog.wiring import CatalogueEvent, Choice, DataPlane, EndedGrant, Journal, Mail, Person, Render, Sandbox, SignIn, SimulatedPatient, Wiring
 
 MIGRATIONS: Traversable = files(__name__).joinpath("migrations")
 TEMPLATES: Traversable = files(__name__).joinpath("templates")  # for the loader of the host's Jinja environment
@@ -39,6 +44,7 @@ __all__ = [
     "LOCALE",
     "MIGRATIONS",
     "TEMPLATES",
+    "Answer",
     "App",
     "AppGrant",
     "Application",
@@ -47,6 +53,7 @@ __all__ = [
     "CatalogueEvent",
     "Cause",
     "CertificateHeader",
+    "Choice",
     "ConnectedApp",
     "ConsentedPurpose",
     "Constraint",
@@ -59,17 +66,21 @@ __all__ = [
     "Mail",
     "NotAllowed",
     "Person",
+    "Published",
     "PublishedKeys",
     "Purpose",
     "PurposeDraft",
     "Render",
+    "Sandbox",
     "Scope",
     "Scopes",
     "SignIn",
+    "SimulatedPatient",
     "Status",
     "Submitted",
     "Unacceptable",
     "Unknown",
+    "Upload",
     "ValueSets",
     "Wiring",
     "Wording",
@@ -81,6 +92,7 @@ __all__ = [
     "change_status",
     "connected_apps",
     "covers",
+    "current_set",
     "grant_of_token",
     "keep_signing_keys",
     "networks",

@@ -19,21 +19,23 @@ from starlette.responses import HTMLResponse, Response
 
 from app_catalog import (
     TEMPLATES,
+    App,
     Application,
     CatalogueEvent,
     EndedGrant,
     PurposeDraft,
     Scope,
+    SimulatedPatient,
     Wiring,
-    approve_application,
     register_vendor,
     rotate_secret,
     routes,
-    submit_application,
 )
 from app_catalog.clients.credentials import credentials_from
 from app_catalog.clients.registration import set_credentials
 from app_catalog.oauth.profiles import PROFILES
+from device_simulators.demo.approval import approve
+from device_simulators.demo.submission import complete, submit
 
 ISSUER = "http://127.0.0.1:8000"
 FHIR = f"{ISSUER}/fhir"
@@ -72,6 +74,15 @@ class ListedJournal:
         assert re.fullmatch("[a-z_]+:[a-z_]+:[a-z_]+", event.name)
         self.events.append(event)
 
+    async def write_with(
+        self, connection: Any, event: CatalogueEvent, call: str, parameters: Mapping[str, Any]
+    ) -> bool:
+        statement = f"SELECT current_setting('app.space', true) AS space FROM {call}"
+        row = await (await connection.execute(statement, parameters)).fetchone()
+        assert row is None or row.space == str(event.subject)
+        self.events += [event] if row else []
+        return row is not None
+
     def names(self) -> list[str]:
         return [str(event.name) for event in self.events]
 
@@ -97,6 +108,24 @@ class ListedMail:
         self.sent.append((to, subject, text))
 
 
+@dataclass
+class NamedSandbox:
+    """Spaces of nobody: only what was done with them is kept."""
+
+    done: list[tuple[str, UUID]] = field(default_factory=list)
+
+    async def open(self, connection: Any, name: str, language: str) -> SimulatedPatient:  # noqa: ARG002
+        made = SimulatedPatient(uuid4(), f"sandbox-{name}", "a password of twelve")
+        self.done.append(("open", made.subject))
+        return made
+
+    async def reset(self, connection: Any, subject: UUID) -> None:  # noqa: ARG002
+        self.done.append(("reset", subject))
+
+    async def end(self, connection: Any, subject: UUID) -> None:  # noqa: ARG002
+        self.done.append(("end", subject))
+
+
 class Host:
     """The catalogue in an application of its own, reached without a socket."""
 
@@ -105,6 +134,7 @@ class Host:
         self.journal = ListedJournal()
         self.data_plane = PlainDataPlane()
         self.mail = ListedMail()
+        self.sandbox = NamedSandbox()
         self.offset = timedelta()
         self.people: dict[str, Somebody] = {}
         self.pages = jinja2.Environment(
@@ -127,6 +157,7 @@ class Host:
             journal=self.journal,
             data_plane=self.data_plane,
             mail=self.mail,
+            sandbox=self.sandbox,
             clock=self.now,
             **wiring,
         )
@@ -151,19 +182,26 @@ class Host:
         return httpx2.AsyncClient(transport=httpx2.ASGITransport(self.app), base_url=ISSUER, headers=headers)
 
     async def approved(self, profile: str = "smart-public", **changes: Any) -> "Registered":
-        """An app that a vendor submitted and a reviewer approved, online."""
+        """An app that a vendor submitted and two reviewers approved, online; `reviewer` is the one who decided."""
         vendor, reviewer = Somebody("vendor"), Somebody("reviewer")
         options: dict[str, Any] = {"person": vendor, "journal": self.journal, "now": self.now()}
         async with self.pool.connection() as connection:
             vendor_id = await register_vendor(connection, name="Acme", contact="help@acme.example", **options)
-            submitted = await submit_application(
+            submitted = await submit(
                 connection, application(profile=profile, **changes), vendor_id=vendor_id, **options
             )
-            app = await approve_application(
-                connection, submitted.application_id, person=reviewer, journal=self.journal, now=self.now()
-            )
+            app = await self.approve(connection, submitted.application_id, vendor, reviewer)
             secret = await rotate_secret(connection, app.id, **options) if profile == "smart-secret" else None
         return Registered(self, app.id, app.client_id, secret, vendor, reviewer)
+
+    async def approve(
+        self, connection: Any, application_id: UUID, owner: Somebody, reviewer: Somebody | None = None
+    ) -> App:
+        """The whole review, with a decision of `reviewer`."""
+        return await approve(
+            connection, application_id, owner=owner, reviewers=(Somebody("reviewer"), reviewer or Somebody("reviewer")),
+            journal=self.journal, data_plane=self.data_plane, now=self.now(),
+        )  # fmt: skip
 
     async def known_by(self, profile: str, metadata: Mapping[str, Any], **changes: Any) -> "Registered":
         """An approved app whose vendor said by which keys or certificate its client is known."""
@@ -277,7 +315,7 @@ def application(**changes: Any) -> Application:
         ),
         **changes,
     }
-    return Application(**fields)
+    return complete(Application(**fields))
 
 
 def purpose(key: str, **changes: Any) -> PurposeDraft:

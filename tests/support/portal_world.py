@@ -16,12 +16,14 @@ from fhir_world import SCOPES
 from psycopg.rows import namedtuple_row
 from reading_world import Space
 
-from app_catalog import Application, approve_application, register_vendor, submit_application
+from app_catalog import Application, register_vendor
 from device_gateway.accounts import Account, create_account
 from device_gateway.app import create_app
 from device_gateway.database.pool import connect
 from device_gateway.metrics import UNIT_NUMBERS
 from device_gateway.settings import Settings
+from device_simulators.demo.approval import approve
+from device_simulators.demo.submission import submit
 
 BASE = "http://127.0.0.1:8000"
 PASSWORD = "correct horse battery"
@@ -91,7 +93,7 @@ class Product:
 
     async def online_app(self, name: str = "Glyco+") -> UUID:
         """An app approved and in the list, with the purposes `weight` and `glucose`."""
-        vendor, reviewer = self.account("vendor"), self.account("reviewer")
+        vendor, reviewers = self.account("vendor"), (self.account("reviewer"), self.account("reviewer"))
         options: dict[str, Any] = {"journal": self.app.state.wiring.journal, "now": datetime.now(UTC)}
         application = Application(
             name=name,
@@ -102,8 +104,11 @@ class Product:
         )
         async with self.app.state.pool.connection() as connection:
             vendor_id = await register_vendor(connection, name="Acme", contact="a@b.example", person=vendor, **options)
-            submitted = await submit_application(connection, application, vendor_id=vendor_id, person=vendor, **options)
-            app = await approve_application(connection, submitted.application_id, person=reviewer, **options)
+            submitted = await submit(connection, application, vendor_id=vendor_id, person=vendor, **options)
+            app = await approve(
+                connection, submitted.application_id, owner=vendor, reviewers=reviewers,
+                data_plane=self.app.state.wiring.data_plane, **options,
+            )  # fmt: skip
         return app.id
 
     async def connect_app(self, browser: httpx2.AsyncClient, app_id: UUID, *purposes: str) -> None:

@@ -1,5 +1,6 @@
-"""The demo's apps go the way of every app: a vendor applies, a reviewer approves."""
+"""The demo's apps go the way of every app: a vendor applies, two reviewers review."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,16 +9,19 @@ from psycopg.rows import namedtuple_row
 
 import app_catalog
 from app_catalog import Application, PurposeDraft
-from device_gateway.catalogue_wiring import SpaceJournal
+from device_gateway.catalogue_wiring import MeasurementPlane, SpaceJournal
 from device_simulators.apps.app_descriptions import DESCRIPTIONS, AppDescription
+from device_simulators.demo.approval import approve
 from device_simulators.demo.people import DemoPerson, as_account
+from device_simulators.demo.submission import submit
 
 
 async def publish_apps(
-    database_url: str, vendor: DemoPerson, reviewer: DemoPerson, ports: dict[str, int]
+    database_url: str, vendor: DemoPerson, reviewers: Sequence[DemoPerson], ports: dict[str, int]
 ) -> list[dict[str, Any]]:
     """Submit, approve and give secrets to the sample apps; returns what demo.json says of each."""
-    journal, applicant, judge = SpaceJournal(), as_account(vendor), as_account(reviewer)
+    journal, applicant = SpaceJournal(), as_account(vendor)
+    judges = [as_account(reviewer) for reviewer in reviewers]
     published = []
     connection: AsyncConnection[Any] = await AsyncConnection.connect(
         database_url, autocommit=True, row_factory=namedtuple_row
@@ -29,14 +33,16 @@ async def publish_apps(
         )
         for description in DESCRIPTIONS:
             application = _application(description, ports[description.command])
-            submitted = await app_catalog.submit_application(
+            submitted = await submit(
                 connection, application, vendor_id=vendor_id, person=applicant, journal=journal, now=_now()
             )
-            app = await app_catalog.approve_application(
+            app = await approve(
                 connection,
                 submitted.application_id,
-                person=judge,
+                owner=applicant,
+                reviewers=judges,
                 journal=journal,
+                data_plane=MeasurementPlane(),
                 now=_now(),
                 reason="Meets the criteria.",
             )

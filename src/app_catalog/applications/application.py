@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from app_catalog.applications import published
+from app_catalog.applications.published import Published
 from app_catalog.applications.redirect_uri import fault_of
 from app_catalog.errors import Fault, Unacceptable
 from app_catalog.oauth.algorithms import ALGORITHMS
@@ -23,12 +25,13 @@ MAX_PURPOSES = 20  # what a patient can still be asked to read
 MAX_RETENTION_DAYS = 20 * 366  # a vendor that keeps data longer has left the time of care that consent is given for
 
 _KEY = re.compile(r"[a-z][a-z0-9-]{0,39}")
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0B-\x1F\x7F]")
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F]")
 
 
 @dataclass(frozen=True)
 class PurposeDraft:
-    """A purpose as submitted. `read_scope` and `write_scope` are SMART scope strings, either may be empty."""
+    """A purpose as submitted. `read_scope` and `write_scope` are SMART scope strings, either may be empty;
+    `justification` says to reviewers why the app needs this."""
 
     key: str
     name: Texts
@@ -37,6 +40,7 @@ class PurposeDraft:
     retention_days: int
     read_scope: str = ""
     write_scope: str = ""
+    justification: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class Application:
     profile                       a key of `PROFILES`
     launch_uri                    where the portal opens the app; None: it does not
     id_token_signed_response_alg  how its id tokens are signed, one of `ALGORITHMS`
+    exchanges_data                whether it connects with the health space; if not, it has no client and no purpose
+    changes                       what is new in this version, for patients
     """
 
     name: str
@@ -55,17 +61,31 @@ class Application:
     purposes: tuple[PurposeDraft, ...]
     launch_uri: str | None = None
     id_token_signed_response_alg: str = ALGORITHMS[0]
+    exchanges_data: bool = True
+    published: Published = field(default_factory=Published)
+    changes: Texts = field(default_factory=dict)
 
 
 def check(application: Application) -> None:
     """Raises Unacceptable with everything that the vendor has to change."""
-    if faults := list(_faults(application)):
+    if faults := list(faults_of(application)):
         raise Unacceptable(*faults)
 
 
-def _faults(application: Application) -> Iterator[Fault]:
+def faults_of(application: Application, *, follows: bool = False) -> Iterator[Fault]:
+    """Everything that the vendor has to change. `follows`: another version is in force, so that this one has to say
+    what is new in it."""
     yield from _text("/name", application.name, 80)
     yield from _texts("/description", application.description, 2000)
+    if follows:
+        yield from _texts("/changes", application.changes, 2000)
+    yield from published.faults_of(application.published)
+    if application.exchanges_data:
+        yield from _client(application)
+        yield from _purposes(application.purposes)
+
+
+def _client(application: Application) -> Iterator[Fault]:
     if application.profile not in PROFILES:
         yield Fault("/profile", "Choose one of the profiles.")
     yield from _redirect_uris(application.redirect_uris)
@@ -73,10 +93,13 @@ def _faults(application: Application) -> Iterator[Fault]:
         yield Fault("/launch_uri", fault)
     if application.id_token_signed_response_alg not in ALGORITHMS:
         yield Fault("/id_token_signed_response_alg", "Choose one of the algorithms.")
-    if not 1 <= len(application.purposes) <= MAX_PURPOSES:
+
+
+def _purposes(purposes: tuple[PurposeDraft, ...]) -> Iterator[Fault]:
+    if not 1 <= len(purposes) <= MAX_PURPOSES:
         yield Fault("/purposes", "An app has between 1 and 20 purposes.")
-    keys = [purpose.key for purpose in application.purposes]
-    for number, purpose in enumerate(application.purposes):
+    keys = [purpose.key for purpose in purposes]
+    for number, purpose in enumerate(purposes):
         if keys.index(purpose.key) != number:
             yield Fault(f"/purposes/{number}/key", "Two purposes have the same key.")
         yield from _purpose(f"/purposes/{number}", purpose)
@@ -101,6 +124,7 @@ def _purpose(pointer: str, purpose: PurposeDraft) -> Iterator[Fault]:
     yield from _scopes(f"{pointer}/write_scope", purpose.write_scope, WRITING)
     if not purpose.read_scope.strip() and not purpose.write_scope.strip():
         yield Fault(f"{pointer}/read_scope", "A purpose reads or writes something.")
+    yield from _text(f"{pointer}/justification", purpose.justification, 2000)
 
 
 def _scopes(pointer: str, text: str, letters: frozenset[str]) -> Iterator[Fault]:

@@ -16,6 +16,7 @@ from app_catalog.applications.application import check
 from device_simulators.apps.app_descriptions import DESCRIPTIONS, AppDescription
 from device_simulators.apps.language import preferred
 from device_simulators.apps.words import WORDS
+from device_simulators.demo.submission import complete
 
 PROGRAM = str(Path(sys.executable).with_name("device-gateway"))
 
@@ -56,18 +57,17 @@ def test_a_port_in_use_is_said_with_the_way_out() -> None:
 
 @pytest.mark.parametrize("description", DESCRIPTIONS, ids=lambda description: description.key)
 def test_the_catalogue_accepts_what_the_vendor_submits(description: AppDescription) -> None:
-    check(
-        Application(
-            name=description.name,
-            description=description.description,
-            profile=description.profile,
-            redirect_uris=description.redirect_uris(9),
-            purposes=tuple(
-                PurposeDraft(p.key, p.name, p.wording, p.required, p.retention_days, p.read_scope, p.write_scope)
-                for p in description.purposes
-            ),
-        )
+    application = Application(
+        name=description.name,
+        description=description.description,
+        profile=description.profile,
+        redirect_uris=description.redirect_uris(9),
+        purposes=tuple(
+            PurposeDraft(p.key, p.name, p.wording, p.required, p.retention_days, p.read_scope, p.write_scope)
+            for p in description.purposes
+        ),
     )
+    check(complete(application))
     asked = parse_scopes(description.scope)
     assert not asked.unknown
     assert asked.offline

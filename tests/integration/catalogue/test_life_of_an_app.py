@@ -17,8 +17,8 @@ from app_catalog import (
     refuse_application,
     register_vendor,
     rotate_secret,
-    submit_application,
 )
+from device_simulators.demo.submission import submit
 
 FORM = {
     "vendor_name": "Acme <Health>",
@@ -236,7 +236,7 @@ async def test_nobody_decides_about_an_app_of_their_own(host):
     options = {"journal": host.journal, "now": host.now()}
     async with host.pool.connection() as connection:
         vendor_id = await register_vendor(connection, name="Acme", contact="a@b", person=vendor, **options)
-        submitted = await submit_application(connection, application(), vendor_id=vendor_id, person=vendor, **options)
+        submitted = await submit(connection, application(), vendor_id=vendor_id, person=vendor, **options)
         colleague = Somebody("reviewer", id=vendor.id)
         with pytest.raises(NotAllowed):
             await approve_application(connection, submitted.application_id, person=colleague, **options)
@@ -262,7 +262,7 @@ async def test_a_candidate_can_be_neither_connected_nor_seen(host):
     options = {"person": vendor, "journal": host.journal, "now": host.now()}
     async with host.pool.connection() as connection:
         vendor_id = await register_vendor(connection, name="Acme", contact="a@b", **options)
-        submitted = await submit_application(connection, application(), vendor_id=vendor_id, **options)
+        submitted = await submit(connection, application(), vendor_id=vendor_id, **options)
     parameters = {"client_id": submitted.client_id, "redirect_uri": REDIRECT, "response_type": "code"}
     async with host.browser(patient()) as browser:
         assert (await browser.get("/oauth/authorize", params=parameters)).status_code == 400
@@ -275,7 +275,7 @@ async def test_only_members_submit_for_a_vendor(host):
     async with host.pool.connection() as connection:
         vendor_id = await register_vendor(connection, name="Acme", contact="a@b", person=vendor, **options)
         with pytest.raises(NotAllowed):
-            await submit_application(
+            await submit(
                 connection, application(), vendor_id=vendor_id, person=Somebody("vendor"), **options
             )
         with pytest.raises(NotAllowed):
