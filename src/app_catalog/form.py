@@ -51,17 +51,17 @@ class Fields:
         return () if len(present) == len(self.first) else tuple(key for key in self.first if present.count(key) > 1)
 
 
-async def read_body(request: Request) -> Fields:
-    """The fields of a posted form. Raises Malformed."""
+async def read_body(request: Request, limit: int = MAX_BYTES) -> Fields:
+    """The fields of a posted form of at most `limit` bytes. Raises Malformed."""
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind != FORM:
         raise Malformed("The body has to be application/x-www-form-urlencoded.")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BYTES:
+        if len(body) > limit:
             raise Malformed("The body is too long.")
-    return parse(bytes(body))
+    return parse(bytes(body), limit)
 
 
 def read_query(request: Request) -> Fields:
@@ -69,9 +69,9 @@ def read_query(request: Request) -> Fields:
     return parse(request.scope["query_string"])
 
 
-def parse(raw: bytes) -> Fields:
+def parse(raw: bytes, limit: int = MAX_BYTES) -> Fields:
     """Raises Malformed for what is not UTF-8, holds control characters, or has too many fields."""
-    if len(raw) > MAX_BYTES:
+    if len(raw) > limit:
         raise Malformed("The parameters are too long.")
     try:
         pairs = parse_qsl(raw.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app_catalog.errors import BadForm, CatalogueError, NotAllowed, StaleForm, Unacceptable, Unknown
-from app_catalog.form import Fields, Malformed, read_body
+from app_catalog.form import MAX_BYTES, Fields, Malformed, read_body
 from app_catalog.wiring import Person, Wiring
 
 Handler = Callable[[Wiring, Request], Awaitable[Response]]
@@ -50,10 +50,10 @@ async def signed_in(wiring: Wiring, request: Request, *kinds: str) -> Person:
     return person
 
 
-async def posted(request: Request, person: Person) -> Fields:
+async def posted(request: Request, person: Person, limit: int = MAX_BYTES) -> Fields:
     """The fields of a form that `person` sent from a page of ours. Raises BadForm or StaleForm."""
     try:
-        fields = await read_body(request)
+        fields = await read_body(request, limit)
     except Malformed:
         raise BadForm from None
     if not hmac.compare_digest(fields.text("csrf_token").encode(), person.csrf_token.encode()):
