@@ -34,6 +34,9 @@ from app_catalog.reports import patient_pages as patient_reports
 from app_catalog.reports import vendor_pages as vendor_reports
 from app_catalog.reports import watch_pages
 from app_catalog.review import pages as review
+from app_catalog.sandbox import pages as sandbox
+from app_catalog.vendors import contact, invitation
+from app_catalog.vendors import pages as vendors
 from app_catalog.wiring import Wiring
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -64,8 +67,8 @@ def routes(wiring: Wiring) -> tuple[FixedPaths, list[BaseRoute]]:
         *_openid_connect(wiring),
     ]
     return FixedPaths(endpoints), [
-        _route("/api/catalogue/apps", partial(api.apps, wiring), "GET"),
-        _route("/api/catalogue/apps/{app_id}", partial(api.app, wiring), "GET"),
+        _route(api.PATH, partial(api.apps, wiring), "GET"),
+        _route(f"{api.PATH}/{{app_id}}", partial(api.app, wiring), "GET"),
         *(_route(path, page(wiring, handler), *methods) for path, handler, *methods in PAGES),
     ]
 
@@ -73,8 +76,17 @@ def routes(wiring: Wiring) -> tuple[FixedPaths, list[BaseRoute]]:
 PAGES: tuple[tuple[str, Handler, *tuple[str, ...]], ...] = (
     ("/catalogue", catalogue.listing, "GET"),
     ("/catalogue/apps/{app_id}", catalogue.app, "GET"),
+    (catalogue.LOGO_PATH, catalogue.logo, "GET"),
     (launch.PATH, launch.launch, "GET"),
     ("/catalogue/vendor", applications.overview, "GET"),
+    ("/catalogue/vendor/register", vendors.register, "GET", "POST"),
+    (invitation.PATH, vendors.join, "GET", "POST"),
+    (contact.PATH, vendors.confirm, "GET", "POST"),
+    ("/catalogue/vendor/organisations/{vendor_id}", vendors.organisation, "GET"),
+    ("/catalogue/vendor/organisations/{vendor_id}", vendors.change, "POST"),
+    ("/catalogue/vendor/organisations/{vendor_id}/sandbox", sandbox.overview, "GET"),
+    ("/catalogue/vendor/organisations/{vendor_id}/sandbox", sandbox.make, "POST"),
+    ("/catalogue/vendor/organisations/{vendor_id}/sandbox/{subject}", sandbox.change, "POST"),
     ("/catalogue/vendor/apps/{app_id}/secret", applications.new_secret, "POST"),
     ("/catalogue/vendor/apps/{app_id}/client", clients.client, "GET", "POST"),
     ("/catalogue/vendor/apps/{app_id}/registration", clients.new_initial_token, "POST"),

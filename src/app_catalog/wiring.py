@@ -99,6 +99,13 @@ class Journal(Protocol):
     async def write(self, connection: Connection, event: CatalogueEvent) -> None:
         """Record `event` in the transaction of `connection`. `app.space` is the event's subject, where it has one."""
 
+    async def write_with(
+        self, connection: Connection, event: CatalogueEvent, call: str, parameters: Mapping[str, Any]
+    ) -> bool:
+        """Do something and record `event` in one statement, both or neither. `call` of a function of the database opens
+        the event's space and returns a row; or none, and then nothing is recorded and this is False."""
+        ...
+
 
 @dataclass(frozen=True)
 class EndedGrant:
@@ -136,6 +143,56 @@ class Choice:
     write_scope: str | None = None
 
 
+@dataclass(frozen=True)
+class SimulatedPatient:
+    """A patient who does not exist: the space, and the account to sign in with. The password is kept nowhere."""
+
+    subject: UUID
+    username: str
+    password: str = field(repr=False)
+
+
+class Sandbox(Protocol):
+    """Spaces of simulated patients. Each method works in the transaction of `connection`."""
+
+    async def open(self, connection: Connection, name: str, language: Language) -> SimulatedPatient:
+        """A new space, whose days of simulated readings are there a few seconds after the transaction."""
+        ...
+
+    async def reset(self, connection: Connection, subject: UUID) -> None:
+        """Forget its readings, and simulate its days anew, up to now."""
+
+    async def end(self, connection: Connection, subject: UUID) -> None:
+        """Forget its readings and its account, for good."""
+
+
+@dataclass(frozen=True)
+class PatientLetter:
+    """A letter in every language of ours; the patient gets it in one."""
+
+    subject: Texts
+    text: Texts
+
+    def filled(self, **fields: str) -> "PatientLetter":
+        """With `fields` in the places of their names."""
+        return PatientLetter(
+            {language: words.format(**fields) for language, words in self.subject.items()},
+            {language: words.format(**fields) for language, words in self.text.items()},
+        )
+
+
+class Patients(Protocol):
+    """The people whose spaces they are, for what they are told without being signed in."""
+
+    async def zone(self, connection: Connection, subject: UUID) -> str:
+        """IANA time zone in which the patient's days begin. `app.space` is `subject`."""
+        ...
+
+    async def write(self, connection: Connection, subject: UUID, letter: PatientLetter) -> None:
+        """Send `letter` in the patient's language, once the transaction has committed, if there is an address that is
+        known to be the patient's: what it says is shown in the portal as well. `app.space` is `subject`."""
+
+
 class Render(Protocol):
     def __call__(self, request: Request, template: str, context: Mapping[str, Any], /) -> Response:
         """A page from one of our templates, in the host's Jinja environment and layout."""
@@ -153,6 +210,7 @@ class Wiring:
     login_url        where to sign in, to come back to the path given
     language         language of a request, for a visitor who is not signed in as well
     mail             how people are written to
+    sandbox          spaces of simulated patients
     clock            now, aware of its zone
     value_sets       FHIR tokens by the names that scopes may use in ``code:in``
     resource_scopes  scopes that the data plane serves, for the discovery documents
@@ -174,6 +232,7 @@ class Wiring:
     journal: Journal
     data_plane: DataPlane
     mail: Mail
+    sandbox: Sandbox
     clock: Callable[[], datetime]
     value_sets: ValueSets = field(default_factory=dict)
     resource_scopes: tuple[str, ...] = ("patient/Observation.rs", "patient/Device.rs")

@@ -14,11 +14,12 @@ from device_gateway.accounts import Account, login_url, signed_in
 from device_gateway.accounts.sessions import account_of, opened_at, session_hash
 from device_gateway.catalogue_key import catalogue_key
 from device_gateway.database.pool import AsyncPool, Row
-from device_gateway.journal import Actor, Event, record
+from device_gateway.journal import Actor, Event, record, record_with
 from device_gateway.mail.outbox import Outbox
 from device_gateway.metrics import METRICS
 from device_gateway.metrics.catalogue import LOINC
 from device_gateway.portal.pages import Pages
+from device_gateway.sandbox.patients import SimulatedPatients
 from device_gateway.settings import Settings
 from device_gateway.state import settings_of
 
@@ -53,6 +54,7 @@ def wiring_of(settings: Settings, pool: AsyncPool, pages: Pages) -> Wiring:
         journal=SpaceJournal(),
         data_plane=MeasurementPlane(),
         mail=Outbox(key),
+        sandbox=SimulatedPatients(),
         clock=lambda: datetime.now(UTC),
         value_sets=VALUE_SETS,
         management_url=f"{settings.public_url}/apps",
@@ -78,14 +80,20 @@ class SpaceJournal:
     """Writes the catalogue's events into the journal of the space that they concern."""
 
     async def write(self, connection: AsyncConnection[Row], event: CatalogueEvent) -> None:
-        actor = Actor(event.actor_kind, str(event.actor_id) if event.actor_id else None, event.actor_name)  # type: ignore[arg-type]
-        await record(
-            connection,
-            Event(
-                event.name, event.subject, actor, outcome=event.outcome, reason=event.reason, purpose=event.purpose,
-                resource=event.resource, quantity=event.count, details=dict(event.details),
-            ),
-        )  # fmt: skip
+        await record(connection, _recorded(event))
+
+    async def write_with(
+        self, connection: AsyncConnection[Row], event: CatalogueEvent, call: str, parameters: Mapping[str, Any]
+    ) -> bool:
+        return await record_with(connection, _recorded(event), call, parameters)
+
+
+def _recorded(event: CatalogueEvent) -> Event:
+    actor = Actor(event.actor_kind, str(event.actor_id) if event.actor_id else None, event.actor_name)  # type: ignore[arg-type]
+    return Event(
+        event.name, event.subject, actor, outcome=event.outcome, reason=event.reason, purpose=event.purpose,
+        resource=event.resource, quantity=event.count, details=dict(event.details),
+    )  # fmt: skip
 
 
 class MeasurementPlane:

@@ -23,6 +23,7 @@ from device_gateway.imports.worker import take_in_uploads
 from device_gateway.ingest import arrival, heard, inbox, memory, quarantine, replay
 from device_gateway.mail.delivery import deliver_due
 from device_gateway.readings import days
+from device_gateway.sandbox import filling
 from device_gateway.settings import Settings
 from device_gateway.store.upkeep import log_upkeep
 
@@ -60,6 +61,7 @@ HANDLERS: dict[str, Handler] = {
     "broker:disconnect": _disconnect,
     edge_commands.PUBLISH: edge_commands.publish_command,
     replay.JOB: _replay,
+    filling.FILL: filling.fill,
     users.LEFT: users.tell_left,
 }
 

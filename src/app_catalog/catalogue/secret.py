@@ -5,12 +5,12 @@ import secrets
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from app_catalog.catalogue.apps import App, app_by_id
+from app_catalog.catalogue.apps import App, app_by_id, tested_app
 from app_catalog.catalogue.status import Status
-from app_catalog.errors import NotAllowed, Unknown, WrongState
+from app_catalog.errors import Unknown, WrongState
 from app_catalog.events import EventName
 from app_catalog.oauth.profiles import PROFILES
-from app_catalog.vendors.vendor import vendors_of
+from app_catalog.vendors.role import WRITERS, require
 from app_catalog.wiring import CatalogueEvent, Connection, Journal, Person
 
 SECRET_BYTES = 32  # of entropy: guessing is hopeless, so a plain hash suffices and costs a request nothing
@@ -29,17 +29,19 @@ async def rotate_secret(
     now: datetime,
     keep_former: timedelta = OVERLAP,
 ) -> str:
-    """A new secret for an approved app; the former one works for `keep_former` more. Only its vendor's members have it.
+    """A new secret for an app in service, or for a candidate that is tried in its vendor's sandbox; the former one works
+    for `keep_former` more. Only owners and developers of its vendor have it.
 
-    Raises Unknown, NotAllowed, or WrongState for a candidate or a public client.
+    Raises Unknown, NotAllowed, or WrongState for an app that is neither, or a public client.
     """
     async with connection.transaction():
         app = await app_by_id(connection, app_id)
         if app is None:
             raise Unknown
-        if app.vendor_id not in await vendors_of(connection, person.id):
-            raise NotAllowed
-        if app.status in {Status.CANDIDATE, Status.DEREFERENCED} or not PROFILES[app.profile].has_secret:
+        await require(connection, app.vendor_id, person, *WRITERS)
+        if app.status is Status.CANDIDATE:
+            app = await tested_app(connection, app_id)
+        if app is None or app.status is Status.DEREFERENCED or not PROFILES[app.profile].has_secret:
             raise WrongState("This app has no secret.")
         secret = await new_secret_of(connection, app, now, keep_former=keep_former)
         await journal.write(

@@ -15,6 +15,7 @@ from app_catalog.form import Fields
 from app_catalog.oauth.browser import guarded
 from app_catalog.oauth.profiles import ASYMMETRIC_METHODS, PROFILES
 from app_catalog.page import id_in_path, posted, see_other, signed_in
+from app_catalog.vendors.role import WRITERS, require
 from app_catalog.wiring import Person, Wiring
 
 
@@ -25,8 +26,9 @@ async def client(wiring: Wiring, request: Request) -> Response:
     app_id = id_in_path(request, "app_id")
     async with wiring.pool.connection() as connection, connection.transaction():
         app = await app_of_vendor(connection, app_id, person)
+        role = await require(connection, app.vendor_id, person, *(() if request.method == "GET" else WRITERS))
         if request.method == "GET":
-            return _page(wiring, request, person, app, fields)
+            return _page(wiring, request, person, app, fields, is_writer=role in WRITERS)
         try:
             credentials = credentials_from(_metadata(fields), PROFILES[app.profile])
             await set_credentials(
@@ -60,7 +62,14 @@ def _metadata(fields: Fields) -> Mapping[str, Any]:
 
 
 def _page(
-    wiring: Wiring, request: Request, person: Person, app: App, fields: Fields, *, faults: Sequence[Fault] = ()
+    wiring: Wiring,
+    request: Request,
+    person: Person,
+    app: App,
+    fields: Fields,
+    *,
+    faults: Sequence[Fault] = (),
+    is_writer: bool = True,
 ) -> Response:
     profile = PROFILES[app.profile]
     context = {
@@ -68,6 +77,8 @@ def _page(
         "methods": [method for method in ASYMMETRIC_METHODS if method in profile.auth_methods],
         "name_kinds": NAMES,
         "is_candidate": app.status is Status.CANDIDATE,
+        "is_writer": is_writer,
+        "has_secret": profile.has_secret,
         "fields": fields.first,
         "faults": faults,
         "csrf_token": person.csrf_token,

@@ -11,11 +11,11 @@ from uuid import UUID
 from app_catalog.catalogue.apps import App, app_by_id
 from app_catalog.catalogue.status import Status
 from app_catalog.clients.credentials import Credentials
-from app_catalog.errors import NotAllowed, Unknown, WrongState
+from app_catalog.errors import Unknown, WrongState
 from app_catalog.events import EventName
 from app_catalog.oauth.profiles import PROFILES
 from app_catalog.oauth.secret_text import new_secret, sha256
-from app_catalog.vendors.vendor import vendors_of
+from app_catalog.vendors.role import WRITERS, Role, require
 from app_catalog.wiring import CatalogueEvent, Connection, Journal, Person
 
 INITIAL_TOKEN_LIFE = timedelta(hours=1)  # from the vendor's page into the vendor's program
@@ -38,14 +38,14 @@ class Registrar:
     person_name: str
 
 
-async def app_of_vendor(connection: Connection, app_id: UUID, person: Person) -> App:
-    """The app, locked against changes. Raises Unknown, or NotAllowed for who is not its vendor's member."""
+async def app_of_vendor(connection: Connection, app_id: UUID, person: Person, *roles: Role) -> App:
+    """The app, locked against changes. Raises Unknown, or NotAllowed for who is not its vendor's member with one of
+    `roles`; without any, being a member is enough."""
     await connection.execute(LOCK_APP, (app_id,))
     app = await app_by_id(connection, app_id)
     if app is None:
         raise Unknown
-    if app.vendor_id not in await vendors_of(connection, person.id):
-        raise NotAllowed
+    await require(connection, app.vendor_id, person, *roles)
     return app
 
 
@@ -55,7 +55,7 @@ async def set_credentials(
     """From now on the client is known by `credentials`, and by nothing from before. Raises as `app_of_vendor`, and
     WrongState for an app that has none or has left the catalogue."""
     async with connection.transaction():
-        app = await app_of_vendor(connection, app_id, person)
+        app = await app_of_vendor(connection, app_id, person, *WRITERS)
         if app.status is Status.DEREFERENCED or not PROFILES[app.profile].has_keys:
             raise WrongState("This app has no keys.")
         await keep_credentials(connection, app_id, credentials, now)
@@ -84,7 +84,7 @@ async def issue_initial_token(
     WrongState for an app that is no candidate any more."""
     token = new_secret()
     async with connection.transaction():
-        app = await app_of_vendor(connection, app_id, person)
+        app = await app_of_vendor(connection, app_id, person, *WRITERS)
         if app.status is not Status.CANDIDATE:
             raise WrongState("Only a candidate is registered by a program.")
         ends = now + INITIAL_TOKEN_LIFE

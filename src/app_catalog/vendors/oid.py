@@ -1,4 +1,4 @@
-"""The object identifier of an organisation (ISO/IEC 9834-1), in dots. France registers below 1.2.250, any root will do."""
+"""The object identifier of an organisation (ISO/IEC 9834-1): France registers below 1.2.250, any root will do."""
 
 import re
 from datetime import datetime

@@ -30,6 +30,7 @@ class Account:
     subject     the space of a patient, None for everybody else
     zone        IANA zone of that space; Europe/Paris for an account without one
     csrf_token  of the session: every form carries it back. Empty for an account without a session
+    simulated   a patient who does not exist, in whose space vendors try their apps
     """
 
     id: UUID
@@ -39,6 +40,7 @@ class Account:
     language: Language
     csrf_token: str
     zone: str = DEFAULT_ZONE
+    simulated: bool = False
 
     @property
     def actor(self) -> Actor:

@@ -92,8 +92,9 @@ async def _load(request: HTTPConnection) -> Account | None:
     if row is None:
         return None
     return Account(
-        row.id, row.kind, row.space_id, row.display_name, row.language, row.csrf_token, row.zone or DEFAULT_ZONE
-    )
+        row.id, row.kind, row.space_id, row.display_name, row.language, row.csrf_token, row.zone or DEFAULT_ZONE,
+        row.simulated,
+    )  # fmt: skip
 
 
 def _secure(settings: Settings) -> bool:

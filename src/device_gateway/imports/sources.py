@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,6 @@ from psycopg import Connection
 
 from device_gateway.database.pool import Row
 from device_gateway.errors import GatewayError
-from device_gateway.imports.formats import FileFormat
 
 KNOWN: Final = "SELECT id, device, zone FROM gateway.reading_source WHERE space_id = %s AND format = %s"
 NEW: Final = """INSERT INTO gateway.reading_source AS s (space_id, format, device, name, zone)
@@ -21,6 +20,15 @@ NEW_SERIES: Final = """INSERT INTO gateway.series (space_id, metric, source_id) 
   ON CONFLICT (space_id, metric, device_id, source_id) DO NOTHING"""
 ZONE: Final = "SELECT zone FROM gateway.space WHERE id = %s AND closed_at IS NULL"
 LONGEST_NAME: Final = 200  # characters of what a file calls a device
+
+
+class Origin(Protocol):
+    """Where readings are from: a file format, or whatever else has a key and a name."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def name(self) -> str: ...
 
 
 class UnknownSpace(GatewayError):
@@ -49,7 +57,7 @@ class Sources:
     """Of one format in one space, through a connection of role gateway_ingest."""
 
     def __init__(
-        self, connection: Connection[Row], space: UUID, file_format: FileFormat, zone: ZoneInfo | None
+        self, connection: Connection[Row], space: UUID, file_format: Origin, zone: ZoneInfo | None
     ) -> None:
         """`zone` for wall-clock times, or None: that of the source, and of the space for a new one.
 

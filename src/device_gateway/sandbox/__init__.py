@@ -1,0 +1,1 @@
+"""Simulated patients, for vendors to try their apps with before anybody real meets them."""
