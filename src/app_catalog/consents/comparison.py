@@ -1,30 +1,23 @@
 """Two versions of an app's purposes side by side, word by word."""
 
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Literal
 from uuid import UUID
 
+from app_catalog.applications.difference import Change as Difference
 from app_catalog.catalogue.apps import App, Purpose, purpose_from
 from app_catalog.consents.reapproval import Question
-from app_catalog.wiring import Connection
+from app_catalog.consents.wording import in_plain_words
+from app_catalog.wiring import Connection, DataPlane, Language
 
 # What the patient agreed to last; where they did not agree to a purpose, what the version before said of it.
 AGREED = """SELECT to_jsonb(p) AS purpose FROM catalogue.consent c JOIN catalogue.purpose p ON p.id = c.purpose_id
   WHERE c.pairing_id = %s AND c.withdrawn_at IS NULL"""
 FORMER = "SELECT to_jsonb(p) AS purpose FROM catalogue.purpose p WHERE application_id = %s ORDER BY position"
-WORDS = re.compile(r"\w+|\s+|[^\w\s]")
 
 Kind = Literal["same", "changed", "new", "gone"]
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A run of text: in both versions, or in one of them only."""
-
-    text: str
-    kind: Literal["both", "old", "new"]
+Pieces = Sequence[tuple[Literal["same", "gone", "new"], str]]
 
 
 @dataclass(frozen=True)
@@ -38,6 +31,17 @@ class Change:
     agreed: bool
 
 
+@dataclass(frozen=True)
+class Compared:
+    """The words of a purpose before and now in one, each run of them marked ``same``, ``gone`` or ``new``."""
+
+    name: Pieces
+    text: Pieces
+    reads: Pieces
+    writes: Pieces
+    days: Pieces
+
+
 async def changes(connection: Connection, question: Question, app: App) -> list[Change]:
     """What became of each purpose, those of the version in force first. Inside `space` of the patient."""
     agreed = await _purposes(connection, AGREED, question.pairing_id)
@@ -47,19 +51,19 @@ async def changes(connection: Connection, question: Question, app: App) -> list[
     return found + [Change("gone", purpose, None, key in agreed) for key, purpose in former.items() if key not in now]
 
 
-def pieces(former: str, present: str) -> tuple[Piece, ...]:
-    """Both texts in one, word by word."""
-    old, new = WORDS.findall(former), WORDS.findall(present)
-    told: list[Piece] = []
-    for tag, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag == "equal":
-            told.append(Piece("".join(old[a:b]), "both"))
-            continue
-        if b > a:
-            told.append(Piece("".join(old[a:b]), "old"))
-        if d > c:
-            told.append(Piece("".join(new[c:d]), "new"))
-    return tuple(told)
+def compared(change: Change, language: Language, data_plane: DataPlane) -> Compared:
+    """What the patient was told and what they are told now, word by word."""
+    former = _told(change.former, language, data_plane)
+    present = _told(change.purpose, language, data_plane)
+    return Compared(*(Difference("", was, now).pieces for was, now in zip(former, present, strict=True)))
+
+
+def _told(purpose: Purpose | None, language: Language, data_plane: DataPlane) -> tuple[str, str, str, str, str]:
+    if purpose is None:
+        return ("", "", "", "", "")
+    reads, writes = (in_plain_words(scopes, language, data_plane) for scopes in (purpose.reads, purpose.writes))
+    days = str(purpose.retention_days)
+    return (purpose.name[language], purpose.wording[language], ", ".join(reads), ", ".join(writes), days)
 
 
 def _change(former: Purpose | None, purpose: Purpose, agreed: bool) -> Change:

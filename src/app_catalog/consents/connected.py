@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app_catalog.catalogue.apps import App, Purpose, app_by_id, purpose_from
+from app_catalog.consents.reapproval import Question, open_questions
 from app_catalog.space import space
 from app_catalog.wiring import Connection
 
@@ -15,22 +16,29 @@ CONNECTED = """SELECT p.id, p.app_id, p.created_at, p.answered_at,
     EXISTS (SELECT FROM catalogue.access_grant g JOIN catalogue.token t ON t.grant_id = g.id
       WHERE g.pairing_id = p.id AND g.revoked_at IS NULL AND t.kind = 'refresh' AND t.used_at IS NULL
         AND t.revoked_at IS NULL AND t.expires_at > now()) AS stays_connected,
-    (SELECT jsonb_agg(to_jsonb(u) || jsonb_build_object('given_at', c.given_at) ORDER BY u.position)
+    (SELECT jsonb_agg(to_jsonb(u) || jsonb_build_object('given_at', c.given_at, 'ends_at', c.ends_at)
+        ORDER BY u.position)
       FROM catalogue.consent c JOIN catalogue.purpose u ON u.id = c.purpose_id
-      WHERE c.pairing_id = p.id AND c.withdrawn_at IS NULL) AS consented
+      WHERE c.pairing_id = p.id AND c.withdrawn_at IS NULL AND c.ends_at > now()) AS consented
   FROM catalogue.pairing p
   WHERE p.subject = %(subject)s AND (
-    EXISTS (SELECT FROM catalogue.consent c WHERE c.pairing_id = p.id AND c.withdrawn_at IS NULL)
+    EXISTS (SELECT FROM catalogue.consent c
+      WHERE c.pairing_id = p.id AND c.withdrawn_at IS NULL AND c.ends_at > now())
     OR EXISTS (SELECT FROM catalogue.access_grant g WHERE g.pairing_id = p.id AND g.revoked_at IS NULL))
   ORDER BY p.created_at, p.id"""
 
 
 @dataclass(frozen=True)
 class GivenPurpose:
-    """A purpose as the patient agreed to it, and since when."""
+    """A purpose as the patient agreed to it, since when and until when.
+
+    in_force  the version in force says the same, word for word; otherwise it opens nothing until it is agreed to again
+    """
 
     purpose: Purpose
     given_at: datetime
+    ends_at: datetime
+    in_force: bool
 
 
 @dataclass(frozen=True)
@@ -44,24 +52,36 @@ class ConnectedApp:
     last_token_at: datetime | None
     stays_connected: bool
     purposes: tuple[GivenPurpose, ...]
+    question: Question | None = None  # about its new version
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the last of the consents ends; None where there is none."""
+        return max((given.ends_at for given in self.purposes), default=None)
 
 
 async def connected_apps(connection: Connection, subject: UUID) -> list[ConnectedApp]:
     """The apps connected with the space `subject`, oldest first; suspended ones too."""
     async with space(connection, subject):
         rows = await (await connection.execute(CONNECTED, {"subject": subject})).fetchall()
+        questions = await open_questions(connection, subject)
         connected = []
         for row in rows:
             app = await app_by_id(connection, row.app_id)
             if app is None:
                 continue
-            given = tuple(
-                GivenPurpose(purpose_from(columns), datetime.fromisoformat(columns["given_at"]))
-                for columns in row.consented or ()
-            )
+            offered = {purpose.same_as for purpose in app.purposes}
+            given = tuple(_given(columns, offered) for columns in row.consented or ())
             connected.append(
                 ConnectedApp(
-                    app, row.id, row.created_at, row.answered_at, row.last_token_at, row.stays_connected, given
+                    app, row.id, row.created_at, row.answered_at, row.last_token_at, row.stays_connected, given,
+                    questions.get(app.id),
                 )
-            )
+            )  # fmt: skip
     return connected
+
+
+def _given(columns: dict[str, str], offered: set[UUID]) -> GivenPurpose:
+    purpose = purpose_from(dict(columns))
+    given_at, ends_at = (datetime.fromisoformat(columns[name]) for name in ("given_at", "ends_at"))
+    return GivenPurpose(purpose, given_at, ends_at, purpose.same_as in offered)
