@@ -5,6 +5,7 @@ from typing import Any
 
 import app_catalog
 from app_catalog import Answer, Application, Published, Submitted, Upload
+from device_simulators.demo.contact import confirmed
 
 PUBLISHED = Published(
     links={
@@ -20,7 +21,11 @@ JUSTIFICATION = "The purpose cannot be reached with less."
 
 
 async def submit(connection: Any, application: Application, **options: Any) -> Submitted:
-    """`submit_application` with every criterion met, an impact assessment, and what `application` leaves out."""
+    """`submit_application` with every criterion met, an impact assessment, what `application` leaves out, and a contact
+    that is confirmed."""
+    await confirmed(
+        connection, options["vendor_id"], person=options["person"], journal=options["journal"], now=options["now"]
+    )
     criteria = await app_catalog.current_set(connection)
     given = {
         "answers": {one.code: Answer("met", "As asked; shown to the reviewers.") for one in criteria.criteria},

@@ -23,6 +23,7 @@ from app_catalog.events import EventName
 from app_catalog.oauth.profiles import PROFILES
 from app_catalog.scopes.grammar import Scopes, parse
 from app_catalog.scopes.narrowing import normal_form
+from app_catalog.vendors.contact import require_verified
 from app_catalog.vendors.role import WRITERS, require
 from app_catalog.wiring import CatalogueEvent, Choice, Connection, Journal, Person
 from app_catalog.words import marked
@@ -129,6 +130,7 @@ async def submit_draft(
     """Hand a draft in. Raises Unacceptable with everything that is missing, Unknown, NotAllowed or WrongState."""
     async with connection.transaction():
         draft = await draft_of(connection, application_id, person)
+        await require_verified(connection, draft.vendor_id)
         application, answers = application_from(draft.typed, choices), answers_from(draft.typed)
         criteria = await current_set(connection)
         documents = await documents_of(connection, application_id)

@@ -29,7 +29,7 @@ async def rotate_secret(
     now: datetime,
     keep_former: timedelta = OVERLAP,
 ) -> str:
-    """A new secret for an app in service, or for a candidate that is tried in its vendor's sandbox; the former one works
+    """A new secret for an app in service, or for a candidate that is tried in a sandbox; the former one works
     for `keep_former` more. Only owners and developers of its vendor have it.
 
     Raises Unknown, NotAllowed, or WrongState for an app that is neither, or a public client.

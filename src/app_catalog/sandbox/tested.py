@@ -10,20 +10,8 @@ from app_catalog.catalogue.apps import App, app_by_id, tested_app
 from app_catalog.catalogue.status import Status
 from app_catalog.errors import NotAllowed
 from app_catalog.wiring import Connection
-from app_catalog.words import marked
 
 SANDBOX = "SELECT vendor_id, ended_at FROM catalogue.sandbox_space WHERE subject = %s"
-
-
-class NotHere(NotAllowed):
-    """This app is not approved yet: it works for the simulated patients of its vendor only."""
-
-
-class NotForSimulated(NotAllowed):
-    """A simulated patient is for the apps of its own vendor that wait for a decision."""
-
-
-NOT_HERE, NOT_FOR_SIMULATED = marked(str(NotHere())), marked(str(NotForSimulated()))
 
 
 async def is_simulated(connection: Connection, subject: UUID) -> bool:
@@ -34,7 +22,7 @@ async def is_simulated(connection: Connection, subject: UUID) -> bool:
 async def app_for(connection: Connection, app_id: UUID, subject: UUID | None) -> App | None:
     """The app as the space `subject` meets it, or as everybody does; None for one that is not known.
 
-    Raises NotHere for a candidate in a real space, and NotForSimulated for what a simulated patient does not meet.
+    Raises NotAllowed for a candidate in a real space, and for what a simulated patient does not meet.
     """
     app = await app_by_id(connection, app_id)
     if app is None:
@@ -42,9 +30,9 @@ async def app_for(connection: Connection, app_id: UUID, subject: UUID | None) ->
     sandbox = await (await connection.execute(SANDBOX, (subject,))).fetchone() if subject is not None else None
     if sandbox is None:
         if app.status is Status.CANDIDATE:
-            raise NotHere
+            raise NotAllowed("This app is not approved yet: it works for the simulated patients of its vendor only.")
         return app
     tested = await tested_app(connection, app_id)
     if tested is None or sandbox.ended_at is not None or sandbox.vendor_id != app.vendor_id:
-        raise NotForSimulated
+        raise NotAllowed("A simulated patient is for the apps of its own vendor that wait for a decision.")
     return tested
