@@ -7,6 +7,7 @@ from app_catalog.applications.application import Application, PurposeDraft
 from app_catalog.applications.published import Published
 from app_catalog.applications.submission import Submitted, submit_application
 from app_catalog.catalogue.apps import App, Purpose, app_by_id, apps_by_status
+from app_catalog.catalogue.brand import BadBrand, Brand, brand_from, brand_of_url
 from app_catalog.catalogue.causes import Cause
 from app_catalog.catalogue.change import change_status
 from app_catalog.catalogue.secret import rotate_secret
@@ -27,13 +28,27 @@ from app_catalog.oauth.discovery import smart_configuration
 from app_catalog.oauth.grant import AppGrant, grant_of_token
 from app_catalog.oauth.housekeeping import sweep
 from app_catalog.oauth.signing_keys import keep_signing_keys
+from app_catalog.reports.lapse import keep_agreements
 from app_catalog.review.decision import approve_application, refuse_application
 from app_catalog.routes import routes
 from app_catalog.scopes.evaluation import ALL, ValueSets, allowed_codes, covers
 from app_catalog.scopes.grammar import Constraint, Scope, Scopes
 from app_catalog.scopes.grammar import parse as parse_scopes
 from app_catalog.vendors.vendor import register_vendor, vendors_of
-from app_catalog.wiring import CatalogueEvent, Choice, DataPlane, EndedGrant, Journal, Mail, Person, Render, Sandbox, SignIn, SimulatedPatient, Wiring
+from app_catalog.wiring import (
+    CatalogueEvent,
+    Choice,
+    DataPlane,
+    EndedGrant,
+    Journal,
+    Mail,
+    Person,
+    Render,
+    Sandbox,
+    SignIn,
+    SimulatedPatient,
+    Wiring,
+)
 
 MIGRATIONS: Traversable = files(__name__).joinpath("migrations")
 TEMPLATES: Traversable = files(__name__).joinpath("templates")  # for the loader of the host's Jinja environment
@@ -48,7 +63,9 @@ __all__ = [
     "App",
     "AppGrant",
     "Application",
+    "BadBrand",
     "BadCertificate",
+    "Brand",
     "CatalogueError",
     "CatalogueEvent",
     "Cause",
@@ -89,11 +106,14 @@ __all__ = [
     "app_by_id",
     "approve_application",
     "apps_by_status",
+    "brand_from",
+    "brand_of_url",
     "change_status",
     "connected_apps",
     "covers",
     "current_set",
     "grant_of_token",
+    "keep_agreements",
     "keep_signing_keys",
     "networks",
     "on_password_changed",

@@ -9,10 +9,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from app_catalog.applications import pages as applications
-from app_catalog.catalogue import api, circle_pages, status_page
+from app_catalog.catalogue import api, brands, circle_pages, status_page
 from app_catalog.catalogue import pages as catalogue
 from app_catalog.clients import pages as clients
 from app_catalog.fixed_paths import FixedPaths
+from app_catalog.interoperability import pages as interoperability
 from app_catalog.oauth import (
     authorize,
     consent_answer,
@@ -33,7 +34,9 @@ from app_catalog.page import page
 from app_catalog.reports import patient_pages as patient_reports
 from app_catalog.reports import vendor_pages as vendor_reports
 from app_catalog.reports import watch_pages
+from app_catalog.review import actions, evaluation_page
 from app_catalog.review import pages as review
+from app_catalog.review import vendor_pages as vendor_review
 from app_catalog.sandbox import pages as sandbox
 from app_catalog.vendors import contact, invitation
 from app_catalog.vendors import pages as vendors
@@ -67,6 +70,7 @@ def routes(wiring: Wiring) -> tuple[FixedPaths, list[BaseRoute]]:
         *_openid_connect(wiring),
     ]
     return FixedPaths(endpoints), [
+        _route(brands.PATH, partial(brands.brands, wiring), "GET"),
         _route(api.PATH, partial(api.apps, wiring), "GET"),
         _route(f"{api.PATH}/{{app_id}}", partial(api.app, wiring), "GET"),
         *(_route(path, page(wiring, handler), *methods) for path, handler, *methods in PAGES),
@@ -93,7 +97,23 @@ PAGES: tuple[tuple[str, Handler, *tuple[str, ...]], ...] = (
     ("/catalogue/apply", applications.apply, "GET", "POST"),
     ("/catalogue/review", review.overview, "GET"),
     ("/catalogue/review/applications/{application_id}", review.application, "GET"),
-    ("/catalogue/review/applications/{application_id}/decision", review.decide, "POST"),
+    ("/catalogue/review/applications/{application_id}/evaluation", evaluation_page.evaluation, "GET", "POST"),
+    *(
+        (f"/catalogue/review/applications/{{application_id}}/{name}", handler, "POST")
+        for name, handler in (
+            ("interest", actions.posting(actions.declare)),
+            ("admissibility", actions.posting(actions.settle_admissibility)),
+            ("questions", actions.posting(actions.ask)),
+            ("opinion", actions.posting(actions.give_opinion)),
+            ("agreement", actions.posting(actions.offer)),
+            ("attestation", actions.posting(actions.attest)),
+            ("decision", actions.posting(actions.decide, leads_home=True)),
+        )
+    ),
+    ("/catalogue/vendor/applications/{application_id}/review", vendor_review.review, "GET"),
+    ("/catalogue/vendor/applications/{application_id}/questions/{question_id}", vendor_review.answer, "POST"),
+    ("/catalogue/vendor/applications/{application_id}/agreements/{agreement_id}", vendor_review.accept, "POST"),
+    ("/catalogue/vendor/apps/{app_id}/interoperability", interoperability.tests, "GET", "POST"),
     ("/catalogue/review/apps/{app_id}/status", status_page.change, "POST"),
     ("/catalogue/apps/{app_id}/report", patient_reports.report, "GET", "POST"),
     ("/catalogue/reports", patient_reports.reports, "GET"),

@@ -15,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app_catalog.catalogue.brand import Brand
 from app_catalog.clients.certificate import CertificateHeader
 from app_catalog.clients.published_keys import PublishedKeys
 from app_catalog.scopes.evaluation import ValueSets
@@ -216,10 +217,12 @@ class Wiring:
     resource_scopes  scopes that the data plane serves, for the discovery documents
     choices          data that purposes may be about
     management_url   where a patient sees and ends what apps may do
+    brand            the organisation that this server speaks for; none: no User-access Brands are published
     certificates     where the TLS certificate of a client comes from
     published_keys   keys that clients publish under a URI, as far as they are held
     master_key       what secrets are sealed with in the database; without one OpenID Connect is not offered
     session          the sign-in of a request; what ends with a session is not offered where it is not known
+    review_quorum    evaluations that an opinion on an application needs, two at least
     """
 
     pool: Pool
@@ -238,10 +241,12 @@ class Wiring:
     resource_scopes: tuple[str, ...] = ("patient/Observation.rs", "patient/Device.rs")
     choices: tuple[Choice, ...] = ()
     management_url: str | None = None
+    brand: Brand | None = None
     certificates: CertificateHeader = field(default_factory=CertificateHeader)
     published_keys: PublishedKeys = field(default_factory=PublishedKeys)
     master_key: bytes | None = field(default=None, repr=False)
     session: Callable[[Request], SignIn | None] = lambda _request: None
+    review_quorum: int = 2
 
     @property
     def context_scopes(self) -> frozenset[str]:

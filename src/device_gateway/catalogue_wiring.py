@@ -8,12 +8,26 @@ from psycopg import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app_catalog import CatalogueEvent, CertificateHeader, EndedGrant, PublishedKeys, Scope, SignIn, Wiring, networks
+from app_catalog import (
+    BadBrand,
+    Brand,
+    CatalogueEvent,
+    CertificateHeader,
+    EndedGrant,
+    PublishedKeys,
+    Scope,
+    SignIn,
+    Wiring,
+    brand_from,
+    brand_of_url,
+    networks,
+)
 from device_gateway.access import VALUE_SETS
 from device_gateway.accounts import Account, login_url, signed_in
 from device_gateway.accounts.sessions import account_of, opened_at, session_hash
 from device_gateway.catalogue_key import catalogue_key
 from device_gateway.database.pool import AsyncPool, Row
+from device_gateway.errors import BadSetting
 from device_gateway.journal import Actor, Event, record, record_with
 from device_gateway.mail.outbox import Outbox
 from device_gateway.metrics import METRICS
@@ -23,6 +37,8 @@ from device_gateway.sandbox.patients import SimulatedPatients
 from device_gateway.settings import Settings
 from device_gateway.state import settings_of
 
+PRODUCT = "Device Gateway"
+PRODUCT_CHANGED = datetime(2026, 1, 1, tzinfo=UTC)  # when what is said below of an unnamed brand was written
 EVERYTHING = {"en": "all measurements, now and in the future", "fr": "toutes les mesures, présentes et à venir"}
 DEVICES = {"en": "your measuring devices", "fr": "vos appareils de mesure"}
 CATEGORIES = {
@@ -58,13 +74,26 @@ def wiring_of(settings: Settings, pool: AsyncPool, pages: Pages) -> Wiring:
         clock=lambda: datetime.now(UTC),
         value_sets=VALUE_SETS,
         management_url=f"{settings.public_url}/apps",
+        brand=_brand(settings),
         certificates=CertificateHeader(
             networks(settings.client_certificate_peers.replace(",", " ").split()), settings.client_certificate_header
         ),
         published_keys=PublishedKeys(settings.jwks_hosts.replace(",", " ").split()),
         master_key=key,
         session=sign_in_of,
+        review_quorum=settings.review_quorum,
     )
+
+
+def _brand(settings: Settings) -> Brand:
+    """What the operator's file says, on top of what the public URL says. Raises BadSetting."""
+    known = brand_of_url(settings.public_url, PRODUCT, PRODUCT_CHANGED)
+    if settings.brand is None:
+        return known
+    try:
+        return brand_from(settings.brand, known)
+    except BadBrand as error:
+        raise BadSetting(f"DEVICE_GATEWAY_BRAND: {error}") from None
 
 
 def sign_in_of(request: Request) -> SignIn | None:

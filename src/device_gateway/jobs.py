@@ -17,11 +17,13 @@ import structlog
 import app_catalog
 from device_gateway.broker.control import disconnect_device
 from device_gateway.catalogue_key import catalogue_key
+from device_gateway.catalogue_wiring import MeasurementPlane, SpaceJournal
 from device_gateway.database.pool import AsyncPool, connect, open_pool
 from device_gateway.devices import certificates, edge_commands, users
 from device_gateway.imports.worker import take_in_uploads
 from device_gateway.ingest import arrival, heard, inbox, memory, quarantine, replay
 from device_gateway.mail.delivery import deliver_due
+from device_gateway.mail.outbox import Outbox
 from device_gateway.readings import days
 from device_gateway.sandbox import filling
 from device_gateway.settings import Settings
@@ -147,6 +149,9 @@ async def _housekeep(settings: Settings, pool: AsyncPool) -> None:
                 await app_catalog.sweep(connection, datetime.now(UTC))
                 if key := catalogue_key(settings):
                     await app_catalog.keep_signing_keys(connection, key, datetime.now(UTC))
+                await app_catalog.keep_agreements(
+                    connection, Outbox(key), SpaceJournal(), MeasurementPlane(), datetime.now(UTC)
+                )
                 await days.roll_up(connection, datetime.now(UTC))
             await asyncio.to_thread(_expire, settings)
         except psycopg.OperationalError as error:

@@ -73,6 +73,9 @@ class Settings(BaseSettings):
         description="File with the key that seals the catalogue's secrets, the same for every `serve` and `jobs`; "
         "made if missing; empty: no OpenID Connect.",
     )
+    brand: Path | None = Field(
+        None, description="TOML file that describes the organisation for SMART's User-access Brands; see docs/smart.md."
+    )
     ingest_slots: int = Field(1, description="Sessions that share the load: 1, 2, 4, 8, 16 … 256.")
     ingest_batch_rows: int = Field(500, ge=1, le=20_000, description="Messages that are committed together, at most.")
     ingest_batch_ms: int = Field(20, ge=0, le=10_000, description="Milliseconds to wait for a batch to fill.")
@@ -102,6 +105,7 @@ class Settings(BaseSettings):
     )
     mail_from: str = Field("", description="Address that our mail comes from; default: no-reply at the public host.")
     mail_days: int = Field(90, ge=1, le=3650, description="How long mail is remembered, sent or not.")
+    review_quorum: int = Field(2, ge=2, le=9, description="Evaluations that an opinion on an app needs, at least.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @field_validator("database_url", "database_owner_url", "database_ingest_url")

@@ -32,6 +32,7 @@ TESTED_APP = f"""{_APPS.partition("JOIN catalogue.application v")[0]}
   JOIN catalogue.application v ON v.app_id = a.id AND v.state IN {UNDECIDED}
   WHERE a.id = %(id)s ORDER BY v.version DESC LIMIT 1"""
 APPS_BY_STATUS = f"{_APPS} WHERE a.status = ANY(%(statuses)s) ORDER BY lower(v.name), a.id"
+APPS_BY_ID = f"{_APPS} WHERE a.id = ANY(%(ids)s)"
 APPS_OF_VENDORS = f"{_APPS} WHERE a.vendor_id = ANY(%(vendors)s) ORDER BY a.created_at DESC, a.id"
 
 
@@ -129,6 +130,12 @@ async def tested_app(connection: Connection, app_id: UUID) -> App | None:
 
 async def apps_by_status(connection: Connection, statuses: Iterable[Status]) -> list[App]:
     rows = await (await connection.execute(APPS_BY_STATUS, {"statuses": list(statuses)})).fetchall()
+    return [app for row in rows if (app := _app(row))]
+
+
+async def apps_by_id(connection: Connection, ids: Iterable[UUID]) -> list[App]:
+    """In any order."""
+    rows = await (await connection.execute(APPS_BY_ID, {"ids": list(ids)})).fetchall()
     return [app for row in rows if (app := _app(row))]
 
 

@@ -19,6 +19,11 @@ class Status(StrEnum):
         """For people, as an English msgid."""
         return LABELS[self]
 
+    @property
+    def meaning(self) -> str:
+        """What it means for patients, as an English msgid; empty where there is nothing to know."""
+        return MEANINGS.get(self, "")
+
 
 LABELS = {
     Status.CANDIDATE: marked("candidate"),
@@ -27,6 +32,12 @@ LABELS = {
     Status.OFFLINE: marked("offline"),
     Status.SUSPENDED: marked("suspended"),
     Status.DEREFERENCED: marked("removed"),
+}
+MEANINGS = {
+    Status.PRE_SERIES: marked("It is being tried by a small circle of patients whom its maker invited."),
+    Status.OFFLINE: marked("It cannot be connected at present. Whoever is connected stays connected."),
+    Status.SUSPENDED: marked("It reads and writes nothing at present. Whoever is connected can disconnect it."),
+    Status.DEREFERENCED: marked("It has left the catalogue, and was disconnected from everybody."),
 }
 
 

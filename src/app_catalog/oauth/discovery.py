@@ -5,6 +5,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from app_catalog.catalogue import brands
 from app_catalog.oauth import authorize, introspect, openid, par, registration, revoke, token
 from app_catalog.oauth.profiles import METHODS, PROFILES, TLS_NAME, TLS_SELF_SIGNED
 from app_catalog.wiring import Wiring
@@ -78,7 +79,10 @@ def smart_configuration(wiring: Wiring) -> dict[str, Any]:
 
     `issuer` and `jwks_uri` are those of OpenID Connect: without it they are not there (SMART 2.2 @381 @382).
     """
-    management = {"management_endpoint": wiring.management_url} if wiring.management_url else {}
+    management: dict[str, Any] = {"management_endpoint": wiring.management_url} if wiring.management_url else {}
+    if wiring.brand is not None:
+        management["user_access_brand_bundle"] = wiring.issuer + brands.PATH
+        management["user_access_brand_identifier"] = wiring.brand.identifier
     if wiring.master_key is None:
         return {**_common(wiring), **management, "capabilities": CAPABILITIES}
     identity = {"issuer": wiring.issuer, "jwks_uri": wiring.issuer + openid.KEYS_PATH}
