@@ -6,9 +6,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import settings
 from timescale_server import TimescaleServer
 
+from device_gateway.accounts import passwords
 from device_gateway.database.embedded import EmbeddedPostgres
 from device_gateway.database.migrate import migrate
 from device_gateway.database.pool import AsyncPool, open_pool
@@ -38,6 +40,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )  # fmt: skip
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[PasswordHasher]:
+    """Argon2id with little memory, for what runs in this process: hundreds of hashes are made. Gives the real one."""
+    real, passwords._HASHER = passwords._HASHER, PasswordHasher(time_cost=1, memory_cost=256, parallelism=1)
+    yield real
+    passwords._HASHER = real
+
+
 @pytest.fixture(scope="session")
 def postgres(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
@@ -56,7 +66,7 @@ def database(postgres: EmbeddedPostgres) -> Iterator[str]:
     """Name of a fresh migrated database."""
     name = f"test_{next(_NUMBERS)}"
     with psycopg.connect(postgres.url("postgres", "postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE gateway OWNER gateway_owner")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE gateway OWNER gateway_owner STRATEGY FILE_COPY")
     yield name
     with psycopg.connect(postgres.url("postgres", "postgres"), autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -105,14 +105,15 @@ def test_a_trace_has_a_value_each_step_from_its_start_on() -> None:
         next(glucose_trace(patient("child#001"), START, 1, step_s=90))
 
 
-def test_two_weeks_are_spent_in_range_as_treated_people_spend_them() -> None:
+@pytest.mark.parametrize("each", [4, pytest.param(1, marks=pytest.mark.slow)], ids=["each fourth", "all"])
+def test_two_weeks_are_spent_in_range_as_treated_people_spend_them(each: int) -> None:
     """Consensus: Battelino et al., Diabetes Care 42(8), 2019: 70 to 180 mg/dL; aims at more than 70 % of the time."""
     in_range, low = [], []
-    for person in patients().values():
+    for person in list(patients().values())[::each]:
         shown = [mg_dl for _, mg_dl in sensor_trace(person, START, 14)]
         in_range.append(sum(70 <= mg_dl <= 180 for mg_dl in shown) / len(shown))
         low.append(sum(mg_dl < 54 for mg_dl in shown) / len(shown))
-    assert sum(0.55 <= share <= 0.80 for share in in_range) >= 25
+    assert sum(0.55 <= share <= 0.80 for share in in_range) >= 3 * len(in_range) / 4
     assert 0.6 < fmean(in_range) < 0.8
     assert max(low) < 0.04
 
