@@ -32,7 +32,6 @@ class EventName(StrEnum):
     AGREEMENT_ACCEPTED = "catalogue:agreement:accept"
     AGREEMENT_EXTENDED = "catalogue:agreement:extend"
     SCENARIO_ARMED = "catalogue:scenario:arm"
-    SCENARIO_ENDED = "catalogue:scenario:end"
     INTEROPERABILITY_ATTESTED = "catalogue:interoperability:attest"
     CRITERIA_PUBLISHED = "catalogue:criteria:publish"
     APP_SUSPENDED = "catalogue:app:suspend"

@@ -98,7 +98,7 @@ async def offer_agreement(
 async def accept_agreement(
     connection: Connection, agreement_id: UUID, *, person: Person, journal: Journal, now: datetime
 ) -> None:
-    """An owner of the vendor agrees. Raises Unknown, NotAllowed, or WrongState for one that was replaced or accepted."""
+    """An owner of the vendor agrees. Raises Unknown, NotAllowed, or WrongState for a former or accepted one."""
     async with connection.transaction():
         row = await (await connection.execute(APPLICATION_OF, (agreement_id,))).fetchone()
         if row is None:

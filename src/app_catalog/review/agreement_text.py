@@ -24,8 +24,9 @@ _TEXT: Final[dict[Language, str]] = {
     "patients sont déconnectés et prévenus, les accès prennent fin aussitôt, et l’éditeur efface ou restitue les "
     "données dans les trente jours.",
     "en": "Agreement on the app {app}, version {version}, between the operator of the catalogue and {vendor}."
-    "\n\nTerm. The agreement holds from {starts_on} until {ends_on}, that last day not included. It can be renewed when "
-    "the vendor asks for it. Without renewal the app takes no new patient when it ends, and then leaves the catalogue."
+    "\n\nTerm. The agreement holds from {starts_on} until {ends_on}, that last day not included. It can be renewed "
+    "when the vendor asks for it. Without renewal the app takes no new patient when it ends, and then leaves the "
+    "catalogue."
     "\n\nData. The app has access to the following data only, for each patient who consents to it, purpose by purpose:"
     "\n{purposes}"
     "\n\nDuties. The vendor uses the data for these purposes only, keeps it no longer than is said here, and submits a "

@@ -20,10 +20,8 @@ QUESTION: Final[Letter] = (
 )
 AGREEMENT: Final[Letter] = (
     "{app} : convention à accepter / agreement to accept",
-    "Une convention pour {app} (version {version}) vous est proposée, {text}. Un propriétaire de votre organisation "
-    "l’accepte dans son compte.",
-    "An agreement for {app} (version {version}) is offered to you, {text}. An owner of your organisation accepts it in "
-    "their account.",
+    "Une convention pour {app} (version {version}), {text}, attend dans son compte un propriétaire de l’organisation.",
+    "An agreement for {app} (version {version}), {text}, awaits an owner of your organisation in their account.",
 )
 APPROVED: Final[Letter] = (
     "{app} : candidature acceptée / application approved",

@@ -1,35 +1,59 @@
-"""A reviewer's pages: what waits for a decision, and what to do about apps in service."""
+"""Reviewers' pages: what waits for a decision, and one application with everything that was written about it."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app_catalog.catalogue.apps import app_by_id, apps_by_status
+from app_catalog.applications.stored import StoredApplication, stored_application
+from app_catalog.catalogue.apps import apps_by_status
 from app_catalog.catalogue.change import WATCHERS
 from app_catalog.catalogue.status import FOLLOWS, Status
-from app_catalog.consents.wording import wording
-from app_catalog.errors import BadForm, Unknown
-from app_catalog.page import id_in_path, posted, see_other, signed_in
-from app_catalog.review.decision import approve_application, refuse_application
-from app_catalog.review.dossier import REVIEWERS
-from app_catalog.wiring import Wiring
+from app_catalog.consents.wording import language_of
+from app_catalog.documents.document import KINDS, documents_of
+from app_catalog.errors import Unknown
+from app_catalog.interoperability.report import report_of
+from app_catalog.page import id_in_path, signed_in
+from app_catalog.review.agreement import USUAL, newest_agreement
+from app_catalog.review.dossier import REVIEWERS, Dossier, bar_to, dossier_of
+from app_catalog.review.evaluation import (
+    Recommendation,
+    Written,
+    criteria_of,
+    evaluations_of,
+    handed_in,
+    own,
+    readable,
+)
+from app_catalog.review.interests import declarations_of
+from app_catalog.review.opinion import opinion_of
+from app_catalog.review.questions import questions_of
+from app_catalog.review.requirements import TO_APPROVE, Case, missing
+from app_catalog.scopes.grammar import parse
+from app_catalog.wiring import Connection, DataPlane, Person, Wiring
 
-HOME = "/catalogue/review"
-WAITING = """SELECT v.id, v.name, n.name AS vendor_name, v.submitted_at AT TIME ZONE 'UTC' AS submitted_at
+WAITING = """SELECT v.id, v.name, v.version, v.state, n.name AS vendor_name,
+    v.submitted_at AT TIME ZONE 'UTC' AS submitted_at,
+    (SELECT count(*) FROM catalogue.evaluation e WHERE e.application_id = v.id AND e.handed_in_at IS NOT NULL)
+      AS evaluations,
+    EXISTS (SELECT FROM catalogue.interest i WHERE i.application_id = v.id AND i.reviewer = %(person)s) AS declared
   FROM catalogue.application v JOIN catalogue.app a ON a.id = v.app_id JOIN catalogue.vendor n ON n.id = a.vendor_id
   WHERE v.state IN ('submitted', 'admissible') ORDER BY v.submitted_at, v.id"""
 STEPS = """SELECT step, from_status, to_status, actor_name, reason, at AT TIME ZONE 'UTC' AS at FROM catalogue.app_step
   WHERE app_id = %s ORDER BY id"""
-APPLICATION = "SELECT app_id, state FROM catalogue.application WHERE id = %s"
 IN_SERVICE = tuple(status for status in Status if status is not Status.CANDIDATE)
 
 
 async def overview(wiring: Wiring, request: Request) -> Response:
     person = await signed_in(wiring, request, *WATCHERS)
     async with wiring.pool.connection() as connection:
-        waiting = await (await connection.execute(WAITING)).fetchall()
+        waiting = await (await connection.execute(WAITING, {"person": person.id})).fetchall()
         apps = await apps_by_status(connection, IN_SERVICE)
     context = {
         "waiting": waiting,
+        "quorum": wiring.review_quorum,
         "apps": [{"app": app, "next": sorted(FOLLOWS[app.status])} for app in apps],
         "csrf_token": person.csrf_token,
     }
@@ -37,55 +61,85 @@ async def overview(wiring: Wiring, request: Request) -> Response:
 
 
 async def application(wiring: Wiring, request: Request) -> Response:
-    """Everything that the vendor wrote, in both languages, and what was done about it so far."""
-    person = await signed_in(wiring, request, *REVIEWERS)
+    """Before a reviewer has declared their interests, the declaration only; then everything, and what may be done."""
+    person = await signed_in(wiring, request, *WATCHERS)
     application_id = id_in_path(request, "application_id")
     async with wiring.pool.connection() as connection:
-        row = await (await connection.execute(APPLICATION, (application_id,))).fetchone()
-        app = await app_by_id(connection, row.app_id) if row else None
-        if row is None or app is None:
-            raise Unknown
-        steps = await (await connection.execute(STEPS, (app.id,))).fetchall()
-    context = {
-        "app": app,
-        "application_id": application_id,
-        "open": row.state == "submitted",
-        "purposes": [
-            {
-                "purpose": purpose,
-                "fr": wording(app, purpose, "fr", wiring.data_plane),
-                "en": wording(app, purpose, "en", wiring.data_plane),
-            }
-            for purpose in app.purposes
-        ],
-        "steps": steps,
-        "csrf_token": person.csrf_token,
-    }
+        dossier = await dossier_of(connection, application_id)
+        bar = await bar_to(connection, dossier, person) if person.kind in REVIEWERS else None
+        context = {
+            "dossier": dossier,
+            "declarations": await declarations_of(connection, application_id),
+            "bar": bar,
+            "csrf_token": person.csrf_token,
+        }
+        if bar is not None and dossier.is_undecided:
+            return wiring.render(request, "app_catalog/review_interest.html", context)
+        context |= await _review(wiring, connection, dossier, person, bar)
+        context |= await description(
+            connection, application_id, wiring.data_plane, language_of(wiring.language(request))
+        )
     return wiring.render(request, "app_catalog/application.html", context)
 
 
-async def decide(wiring: Wiring, request: Request) -> Response:
-    """``decision``: ``approve`` (online), ``approve-pre-series`` or ``refuse``, the last with a ``reason``."""
-    person = await signed_in(wiring, request, *REVIEWERS)
-    fields = await posted(request, person)
-    application_id = id_in_path(request, "application_id")
-    now, reason = wiring.clock(), fields.text("reason")
-    async with wiring.pool.connection() as connection:
-        match fields.get("decision"):
-            case "approve" | "approve-pre-series" as decision:
-                await approve_application(
-                    connection,
-                    application_id,
-                    person=person,
-                    journal=wiring.journal,
-                    now=now,
-                    status=Status.ONLINE if decision == "approve" else Status.PRE_SERIES,
-                    reason=reason or None,
-                )
-            case "refuse":
-                await refuse_application(
-                    connection, application_id, person=person, journal=wiring.journal, now=now, reason=reason
-                )
-            case _:
-                raise BadForm
-    return see_other(HOME)
+async def description(
+    connection: Connection, application_id: UUID, data_plane: DataPlane, language: str
+) -> Mapping[str, Any]:
+    """What the vendor wrote, for a page. Raises Unknown."""
+    stored = await stored_application(connection, application_id)
+    if stored is None:
+        raise Unknown
+    return {
+        "stored": stored,
+        "purposes": _purposes(stored, data_plane, language),
+        "criteria": [
+            {"row": row, "text": row.text_fr if language == "fr" else row.text_en}
+            for row in await criteria_of(connection, application_id)
+        ],
+        "documents": [
+            {"document": document, "kind": KINDS[document.kind]}
+            for document in await documents_of(connection, application_id)
+        ],
+    }
+
+
+async def _review(
+    wiring: Wiring, connection: Connection, dossier: Dossier, person: Person, bar: str | None
+) -> dict[str, Any]:
+    written = await evaluations_of(connection, dossier.id)
+    case = Case(connection, dossier, person, wiring.clock(), wiring.review_quorum)
+    today = wiring.clock().date()
+    return {
+        "works": person.kind in REVIEWERS and bar is None and dossier.is_undecided,
+        "mine": own(written, person),
+        "done": [each.reviewer_name for each in handed_in(written)],
+        "evaluations": [_shown(each) for each in readable(written, person, dossier, bar=bar)],
+        "questions": await questions_of(connection, dossier.id),
+        "opinion": await opinion_of(connection, dossier.id),
+        "agreement": await newest_agreement(connection, dossier.id),
+        "report": await report_of(connection, dossier.id, wiring.clock()),
+        "missing": await missing(case, TO_APPROVE) if dossier.is_undecided else [],
+        "recommendations": list(Recommendation),
+        "starts_on": today.isoformat(),
+        "ends_on": (today + USUAL).isoformat(),
+        "steps": await (await connection.execute(STEPS, (dossier.app_id,))).fetchall(),
+    }
+
+
+def _shown(written: Written) -> dict[str, Any]:
+    """An evaluation with its remarks worth reading: those that do not simply agree, or say something."""
+    remarks = [*written.evaluation.criteria.items(), *written.evaluation.purposes.items()]
+    return {
+        "written": written,
+        "remarks": [(key, remark) for key, remark in remarks if remark.comment or remark.verdict != "agree"],
+    }
+
+
+def _purposes(stored: StoredApplication, data_plane: DataPlane, language: str) -> list[dict[str, Any]]:
+    def words(scopes: str) -> list[str]:
+        return list(dict.fromkeys(data_plane.describe(scope)[language] for scope in parse(scopes).resources))
+
+    return [
+        {"purpose": purpose, "reads": words(purpose.read_scope), "writes": words(purpose.write_scope)}
+        for purpose in stored.application.purposes
+    ]
