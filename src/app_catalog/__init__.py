@@ -14,8 +14,16 @@ from app_catalog.catalogue.secret import rotate_secret
 from app_catalog.catalogue.status import Status
 from app_catalog.clients.certificate import BadCertificate, CertificateHeader, networks
 from app_catalog.clients.published_keys import PublishedKeys
+from app_catalog.consents.comparison import Change, Compared, changes, compared
 from app_catalog.consents.connected import ConnectedApp, GivenPurpose, connected_apps
+from app_catalog.consents.delivery import deliver_notices
 from app_catalog.consents.effect import ConsentedPurpose
+from app_catalog.consents.ending import choose_end, end_consents
+from app_catalog.consents.export import consents_as_fhir
+from app_catalog.consents.history import GivenConsent, consents_given
+from app_catalog.consents.letters import list_seen, send_lists, tell_questions, unseen_list
+from app_catalog.consents.period import NoSuchEnd, chosen_end, ends_offered, last_day
+from app_catalog.consents.reapproval import Question, Unanswerable, answer_question, open_question
 from app_catalog.consents.revocation import on_password_changed, revoke_pairing, withdraw_purpose
 from app_catalog.consents.sign_out import on_signed_out
 from app_catalog.consents.wording import Wording, wording
@@ -42,6 +50,8 @@ from app_catalog.wiring import (
     EndedGrant,
     Journal,
     Mail,
+    PatientLetter,
+    Patients,
     Person,
     Render,
     Sandbox,
@@ -70,7 +80,9 @@ __all__ = [
     "CatalogueEvent",
     "Cause",
     "CertificateHeader",
+    "Change",
     "Choice",
+    "Compared",
     "ConnectedApp",
     "ConsentedPurpose",
     "Constraint",
@@ -78,15 +90,20 @@ __all__ = [
     "EndedGrant",
     "EventName",
     "Fault",
+    "GivenConsent",
     "GivenPurpose",
     "Journal",
     "Mail",
+    "NoSuchEnd",
     "NotAllowed",
+    "PatientLetter",
+    "Patients",
     "Person",
     "Published",
     "PublishedKeys",
     "Purpose",
     "PurposeDraft",
+    "Question",
     "Render",
     "Sandbox",
     "Scope",
@@ -96,6 +113,7 @@ __all__ = [
     "Status",
     "Submitted",
     "Unacceptable",
+    "Unanswerable",
     "Unknown",
     "Upload",
     "ValueSets",
@@ -103,30 +121,46 @@ __all__ = [
     "Wording",
     "WrongState",
     "allowed_codes",
+    "answer_question",
     "app_by_id",
     "approve_application",
     "apps_by_status",
     "brand_from",
     "brand_of_url",
     "change_status",
+    "changes",
+    "choose_end",
+    "chosen_end",
+    "compared",
     "connected_apps",
+    "consents_as_fhir",
+    "consents_given",
     "covers",
     "current_set",
+    "deliver_notices",
+    "end_consents",
+    "ends_offered",
     "grant_of_token",
     "keep_agreements",
     "keep_signing_keys",
+    "last_day",
+    "list_seen",
     "networks",
     "on_password_changed",
     "on_signed_out",
+    "open_question",
     "parse_scopes",
     "refuse_application",
     "register_vendor",
     "revoke_pairing",
     "rotate_secret",
     "routes",
+    "send_lists",
     "smart_configuration",
     "submit_application",
     "sweep",
+    "tell_questions",
+    "unseen_list",
     "vendors_of",
     "withdraw_purpose",
     "wording",

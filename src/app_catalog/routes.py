@@ -8,12 +8,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from app_catalog.applications import application_pages, draft_pages
 from app_catalog.applications import pages as applications
 from app_catalog.catalogue import api, brands, circle_pages, status_page
 from app_catalog.catalogue import pages as catalogue
 from app_catalog.clients import pages as clients
+from app_catalog.consents import notification
 from app_catalog.fixed_paths import FixedPaths
 from app_catalog.interoperability import pages as interoperability
+from app_catalog.criteria import pages as criteria
+from app_catalog.documents import pages as documents
 from app_catalog.oauth import (
     authorize,
     consent_answer,
@@ -77,6 +81,7 @@ def routes(wiring: Wiring) -> tuple[FixedPaths, list[BaseRoute]]:
     ]
 
 
+APPLICATION = "/catalogue/vendor/applications/{application_id}"
 PAGES: tuple[tuple[str, Handler, *tuple[str, ...]], ...] = (
     ("/catalogue", catalogue.listing, "GET"),
     ("/catalogue/apps/{app_id}", catalogue.app, "GET"),
@@ -94,7 +99,25 @@ PAGES: tuple[tuple[str, Handler, *tuple[str, ...]], ...] = (
     ("/catalogue/vendor/apps/{app_id}/secret", applications.new_secret, "POST"),
     ("/catalogue/vendor/apps/{app_id}/client", clients.client, "GET", "POST"),
     ("/catalogue/vendor/apps/{app_id}/registration", clients.new_initial_token, "POST"),
+    ("/catalogue/vendor/apps/{app_id}/notification", notification.notification, "GET", "POST"),
+    ("/catalogue/vendor/apps/{app_id}/version", applications.new_version, "POST"),
     ("/catalogue/apply", applications.apply, "GET", "POST"),
+    (APPLICATION, application_pages.application, "GET"),
+    (f"{APPLICATION}/submit", application_pages.submit, "POST"),
+    (f"{APPLICATION}/end", application_pages.end, "POST"),
+    (f"{APPLICATION}/identity", draft_pages.identity, "GET", "POST"),
+    (f"{APPLICATION}/client", draft_pages.client, "GET", "POST"),
+    (f"{APPLICATION}/purposes", draft_pages.purposes, "GET", "POST"),
+    (f"{APPLICATION}/purposes/{{purpose}}", draft_pages.purpose, "GET", "POST"),
+    (f"{APPLICATION}/documents", documents.documents, "GET", "POST"),
+    (f"{APPLICATION}/documents/{{document_id}}/remove", documents.removed, "POST"),
+    (f"{APPLICATION}/logo", documents.new_logo, "POST"),
+    (f"{APPLICATION}/criteria/{{area}}", draft_pages.criteria, "GET", "POST"),
+    ("/catalogue/documents/{document_id}", documents.document, "GET"),
+    ("/catalogue/logos/{digest}", documents.picture, "GET"),
+    ("/catalogue/criteria", criteria.criteria, "GET"),
+    (criteria.DRAFT, criteria.draft, "GET", "POST"),
+    (f"{criteria.DRAFT}/{{code}}", criteria.criterion, "GET", "POST"),
     ("/catalogue/review", review.overview, "GET"),
     ("/catalogue/review/applications/{application_id}", review.application, "GET"),
     ("/catalogue/review/applications/{application_id}/evaluation", evaluation_page.evaluation, "GET", "POST"),

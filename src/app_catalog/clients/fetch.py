@@ -1,29 +1,23 @@
-"""Fetching what a client published under its ``jwks_uri``, without becoming its way into our own network.
-
-The name is resolved once, every address has to be public, and the connection goes to the address that was looked at:
-a second answer of the name server changes nothing. HTTPS only, no redirects, no proxy of the environment.
-"""
+"""Fetching what a client published under its ``jwks_uri``, by the rules of `outward`."""
 
 import asyncio
-import ipaddress
 import json
 import re
 import ssl
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
-from socket import SOCK_STREAM, gaierror
-from urllib.parse import SplitResult, urlsplit
+from socket import gaierror
 
 import httpx2
 
 from app_catalog.applications.redirect_uri import fault_of
 from app_catalog.clients.keys import PublicKeys, UnusableKeys, read_keys
+from app_catalog.clients.outward import NotPublic, target_of
 from app_catalog.words import marked
 
 MAX_BYTES = 64 * 1024  # twenty RSA keys with their chains
 TIME_S = 5  # seconds for all of it: a request for a token waits for it
-NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: an IPv4 address in its last 32 bits
 UNSAID = timedelta(minutes=5)  # kept where the answer has no Cache-Control
 LONGEST = timedelta(hours=4)  # HDDT: what a client is known by is cached no longer
 
@@ -51,29 +45,26 @@ async def fetch_keys(uri: str, context: ssl.SSLContext, *, hosts_inside: Collect
     """The keys under `uri`. `hosts_inside` may have private addresses: the operator named them. Raises NotFetched."""
     try:
         async with asyncio.timeout(TIME_S):
-            return await _fetch(urlsplit(uri), context, hosts_inside)
+            return await _fetch(uri, context, hosts_inside)
     except (TimeoutError, gaierror, httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
         raise NotFetched(f"{type(error).__name__} on the way to the keys") from error
     except (UnusableKeys, ValueError, RecursionError) as error:
         raise NotFetched("what is published are no keys") from error
 
 
-async def _fetch(parts: SplitResult, context: ssl.SSLContext, hosts_inside: Collection[str]) -> Fetched:
-    host, port = parts.hostname or "", parts.port or 443
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=SOCK_STREAM)
-    addresses = [str(entry[4][0]) for entry in found]
-    if parts.scheme != "https" or (host not in hosts_inside and not all(is_public(address) for address in addresses)):
-        raise NotFetched("the keys are not published on the public Internet")
-    literal = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
-    target = parts._replace(netloc=f"{literal}:{port}").geturl()
+async def _fetch(uri: str, context: ssl.SSLContext, hosts_inside: Collection[str]) -> Fetched:
+    try:
+        target = await target_of(uri, hosts_inside)
+    except NotPublic:
+        raise NotFetched("the keys are not published on the public Internet") from None
     headers = {
-        "Host": parts.netloc,
+        "Host": target.host,
         "Accept": "application/jwk-set+json, */*",
         "Accept-Encoding": "identity",
     }
     async with (
         httpx2.AsyncClient(verify=context, trust_env=False, follow_redirects=False, timeout=TIME_S) as client,
-        client.stream("GET", target, headers=headers, extensions={"sni_hostname": host}) as response,
+        client.stream("GET", target.url, headers=headers, extensions={"sni_hostname": target.name}) as response,
     ):
         if response.status_code != 200:
             raise NotFetched(f"the answer was {response.status_code}")
@@ -83,19 +74,6 @@ async def _fetch(parts: SplitResult, context: ssl.SSLContext, hosts_inside: Coll
             if len(body) > MAX_BYTES:
                 raise NotFetched("the answer is too long")
         return Fetched(read_keys(json.loads(body)), keep_for(response.headers.get("cache-control", "")))
-
-
-def is_public(address: str) -> bool:
-    """Whether `address` is one of the Internet, also where an IPv6 address stands for an IPv4 one."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo or (None, None))[1]
-        if ip in NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner is not None and not is_public(str(inner)):
-            return False
-        ip = ip.ipv4_mapped or ip
-    return ip.is_global and not ip.is_multicast
 
 
 def keep_for(cache_control: str) -> timedelta:

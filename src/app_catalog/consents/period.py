@@ -1,5 +1,6 @@
 """How long a consent lasts: to the end of a day that the patient chooses, a year at most."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -45,6 +46,21 @@ def first_and_last(now: datetime, zone: str) -> tuple[date, date]:
     """The days that can be chosen."""
     today = _today(now, zone)
     return today + timedelta(days=1), today + LONGEST
+
+
+def ends_offered(
+    sent: Mapping[str, str], *, zone: str, now: datetime, kept: datetime | None = None
+) -> dict[str, object]:
+    """What ``app_catalog/ends.html`` shows: its fields as they were `sent`, or the present end, or the longest."""
+    first, last = first_and_last(now, zone)
+    return {
+        "choices": CHOICES,
+        "kept": kept and last_day(kept, zone),
+        "chosen": sent.get("ends") or (str(CHOICES[-1]) if kept is None else KEEP),
+        "day": sent.get("ends_on", ""),
+        "first": first,
+        "last": last,
+    }
 
 
 def _end_of(day: date, zone: str, now: datetime) -> datetime:

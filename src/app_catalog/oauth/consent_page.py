@@ -1,8 +1,6 @@
 """The page on which a patient decides, purpose by purpose."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from starlette.requests import Request
@@ -10,7 +8,7 @@ from starlette.responses import Response
 
 from app_catalog.catalogue.apps import App, Purpose
 from app_catalog.consents.pairing import agreed_keys, current_end
-from app_catalog.consents.period import CHOICES, first_and_last, last_day
+from app_catalog.consents.period import ends_offered
 from app_catalog.consents.wording import language_of, wording
 from app_catalog.form import Fields
 from app_catalog.oauth.browser import guarded
@@ -78,23 +76,9 @@ async def consent_page(
         "leads_to": pending.redirect_uri.split("?", maxsplit=1)[0],
         "fault": fault,
         "asks_anew": pending.asks_anew,
-        "ends": ends_offered(sent, now, person.zone, kept),
+        "ends": ends_offered(sent.first if sent else {}, zone=person.zone, now=now, kept=kept),
     }
     response = wiring.render(request, "app_catalog/consent.html", context)
     if fault:
         response.status_code = 422
     return guarded(response, forms_lead_to=pending.redirect_uri)
-
-
-def ends_offered(sent: Fields | None, now: datetime, zone: str, kept: datetime | None) -> dict[str, Any]:
-    """Until when a patient may agree, for `app_catalog/ends.html`."""
-    first, last = first_and_last(now, zone)
-    default = "keep" if kept is not None else str(CHOICES[-1])
-    return {
-        "choices": CHOICES,
-        "kept": kept and last_day(kept, zone),
-        "chosen": (sent.get("ends") if sent else None) or default,
-        "day": sent.text("ends_on") if sent else "",
-        "first": first,
-        "last": last,
-    }

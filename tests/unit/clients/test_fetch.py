@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from app_catalog.clients.fetch import fault_of_jwks_uri, is_public, keep_for
+from app_catalog.clients.fetch import fault_of_jwks_uri, keep_for
+from app_catalog.clients.outward import is_public
 
 
 @pytest.mark.parametrize(
