@@ -4,11 +4,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app_catalog.catalogue.apps import app_by_id
-from app_catalog.catalogue.circle import end_invitation, invitations_of, invite, invited_app, join
+from app_catalog.catalogue.circle import end_invitation, invitations_of, invite, invited_app, is_in_circle, join
 from app_catalog.consents.wording import language_of
 from app_catalog.errors import Unknown
 from app_catalog.oauth.browser import guarded
 from app_catalog.page import id_in_path, posted, see_other, signed_in
+from app_catalog.space import space
 from app_catalog.wiring import Wiring
 
 PATH = "/catalogue/invitations/{secret}"
@@ -24,6 +25,10 @@ async def invitation(wiring: Wiring, request: Request) -> Response:
             app_id = await join(connection, secret, person=person, journal=wiring.journal, now=wiring.clock())
             return see_other(f"/catalogue/apps/{app_id}")
         app, has_place = await invited_app(connection, secret, wiring.clock())
+        if person.subject is not None:
+            async with space(connection, person.subject):
+                if await is_in_circle(connection, app.id, person.subject):
+                    return see_other(f"/catalogue/apps/{app.id}")
     context = {
         "app": app,
         "description": app.description[language_of(wiring.language(request))],
