@@ -24,6 +24,7 @@ from app_catalog.interoperability.scenario import Scenario
 from app_catalog.oauth.failure import Refused, answer, refusal
 from app_catalog.oauth.grant import AppGrant
 from app_catalog.oauth.secret_text import base64url, sha256
+from app_catalog.oauth.writes import USE_CODE
 from app_catalog.space import space
 from app_catalog.wiring import Connection, DataPlane, Row
 
@@ -102,6 +103,7 @@ async def before_exchange(connection: Connection, row: Row, now: datetime, *, co
         return None
     if code and run.scenario in SPOILT:
         await carry_on(connection, run, Event.MISREDEEMED, now)
+        await connection.execute(USE_CODE, {"hash": row.hash, "now": now})
         return refusal(Refused("invalid_grant", "This code came with an answer that was not meant for the client."))
     if not code and run.scenario is Scenario.UNAVAILABLE and run.stage is Stage.CONNECTED:
         await carry_on(connection, run, Event.HELD_OFF, now)
@@ -109,8 +111,17 @@ async def before_exchange(connection: Connection, row: Row, now: datetime, *, co
     return None
 
 
-async def code_exchanged(connection: Connection, row: Row, verifier: str, response: Response, now: datetime) -> None:
-    """What became of a code. Inside its space."""
+async def note_exchange(connection: Connection, row: Row, fields: Fields, response: Response, now: datetime) -> None:
+    """What became of a code or a refresh token. Inside its space."""
+    if row.tested_application is None:
+        return
+    if fields.get("grant_type") == "authorization_code":
+        await _code_exchanged(connection, row, fields.text("code_verifier"), response, now)
+    else:
+        await _token_refreshed(connection, row, response, now)
+
+
+async def _code_exchanged(connection: Connection, row: Row, verifier: str, response: Response, now: datetime) -> None:
     application, good = row.tested_application, response.status_code == 200
     if good or row.used_at is not None:
         await observe(connection, application, Observation.CODE_ONCE, now, good=good)
@@ -132,20 +143,18 @@ async def code_exchanged(connection: Connection, row: Row, verifier: str, respon
             await carry_on(connection, again, Event.WITHOUT_REFRESH, now)
 
 
-async def token_refreshed(connection: Connection, row: Row, response: Response, now: datetime) -> None:
-    """What became of a refresh token. Inside its space."""
+async def _token_refreshed(connection: Connection, row: Row, response: Response, now: datetime) -> None:
     application, good = row.tested_application, response.status_code == 200
-    if row.used_at is None or not good:
-        await observe(connection, application, Observation.SUCCESSOR, now, good=row.used_at is None)
-        late = row.expires_at <= now
-        if good or late:
-            await observe(connection, application, Observation.REFRESH_IN_TIME, now, good=good)
+    if good is (row.used_at is None):  # a repetition within the grace says nothing of either
+        await observe(connection, application, Observation.SUCCESSOR, now, good=good)
+    if good or row.expires_at <= now:
+        await observe(connection, application, Observation.REFRESH_IN_TIME, now, good=good)
     run = await open_run(connection, row.app_id, row.subject)
     if run is not None and run.grant_id == row.grant_id:
         await carry_on(connection, run, Event.REFRESHED if good else Event.TURNED_AWAY, now)
 
 
-async def called(
+async def watch_call(
     connection: Connection, grant: AppGrant, refused: str | None, data_plane: DataPlane, now: datetime
 ) -> None:
     """A request for data with an access token of a tested client, that works or is `refused`. Commits what it notes."""

@@ -1,5 +1,6 @@
 """``/oauth/authorize``: check the request, have the patient sign in, ask."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -12,6 +13,7 @@ from app_catalog.catalogue.reach import may_connect
 from app_catalog.consents.reapproval import open_question
 from app_catalog.errors import NotAllowed
 from app_catalog.form import Fields, Malformed, read_body, read_query
+from app_catalog.interoperability.watch import authorization_asked, authorization_refused
 from app_catalog.oauth import lifetimes
 from app_catalog.oauth.authorization_request import (
     CHECKS_ANSWERED_BY_A_PAGE,
@@ -48,17 +50,16 @@ async def authorize(wiring: Wiring, request: Request) -> Response:
     person = await wiring.signed_in(request)
     try:
         asked = await _asked(wiring, fields, person)
-        for check in CHECKS_ANSWERED_BY_A_PAGE:
-            check(asked)
+        await _checked(wiring, asked, CHECKS_ANSWERED_BY_A_PAGE)
     except Refused as refused:
         return error_page(wiring, request, refused)
     if person is None and "none" not in asked.fields.text("prompt").split():
         return see_other(_sign_in_url(wiring, request, fields))
     asked = _of_browser(wiring, request, asked)
     try:
-        for check in CHECKS_ANSWERED_TO_THE_CLIENT:
-            check(asked)
+        await _checked(wiring, asked, CHECKS_ANSWERED_TO_THE_CLIENT)
         async with wiring.pool.connection() as connection:
+            await _told_to_tests(wiring, connection, asked)
             pending = await _keep(wiring, connection, asked)
             return await consent_page(wiring, request, connection, pending, asked.known_person)
     except Refused as refused:
@@ -86,6 +87,30 @@ async def _asked(wiring: Wiring, fields: Fields, person: Person | None) -> Asked
             raise Refused("invalid_request_uri", CLOSED)
         app = await _as_met(connection, app, person, pushed)
         return Asked(pushed, wiring.fhir_url, app, person, pushed=True, reference=request_uri)
+
+
+async def _checked(wiring: Wiring, asked: Asked, checks: Sequence[Callable[[Asked], None]]) -> None:
+    """Raises Refused, which the tests of a client in the sandbox are told."""
+    try:
+        for check in checks:
+            check(asked)
+    except Refused:
+        if asked.app is not None and asked.app.tested and asked.person is not None:
+            async with wiring.pool.connection() as connection:
+                await authorization_refused(
+                    connection, asked.app, asked.fields, wiring.clock(),
+                    redirect_uri=checks is CHECKS_ANSWERED_BY_A_PAGE,
+                )  # fmt: skip
+        raise
+
+
+async def _told_to_tests(wiring: Wiring, connection: Connection, asked: Asked) -> None:
+    """Raises Refused where a scenario wants it."""
+    app, subject = asked.known_app, asked.known_person.subject
+    if app.tested and subject is not None:
+        refused = await authorization_asked(connection, app, subject, asked.fields, wiring.clock())
+        if refused is not None:
+            raise refused
 
 
 async def _as_met(connection: Connection, app: App, person: Person | None, fields: Fields) -> App | None:

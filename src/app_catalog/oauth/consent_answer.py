@@ -18,6 +18,7 @@ from app_catalog.consents.wording import language_of
 from app_catalog.errors import NotAllowed
 from app_catalog.events import EventName
 from app_catalog.form import Fields, read_body
+from app_catalog.interoperability.watch import code_sent, refuses
 from app_catalog.oauth.authorize import CLOSED
 from app_catalog.oauth.authorize import PATH as AUTHORIZE_PATH
 from app_catalog.oauth.browser import back_to_client, error_page
@@ -128,12 +129,19 @@ async def _take(wiring: Wiring, server: Server, connection: Connection, given: A
         ends_at = await given.ends_at(connection, pending.app)
     except NoSuchEnd:
         raise NotYet(pending, NO_SUCH_END) from None
+    if pending.app.tested and await refuses(connection, pending.app, given.subject, given.now):
+        return back_to_client(
+            wiring, pending.redirect_uri, Refused("access_denied", "The patient refused."), pending.state
+        )
     if pending.launch is not None and not await use_launch(connection, pending.launch, given.now):
         raise Refused("invalid_request", CLOSED)
     pairing_id = await _consent(wiring, connection, pending, given, ends_at)
     tested = pending.app.application_id if pending.app.tested else None
     yes = Yes(given.person.id, given.subject, pairing_id, given.sign_in, pending.nonce, tested)
-    return await _issue(server, connection, pending, yes, given.now)
+    response = await _issue(server, connection, pending, yes, given.now)
+    if pending.app.tested:
+        return await code_sent(connection, pending.app, given.subject, response, given.now)
+    return response
 
 
 async def _pending(connection: Connection, given: Answer) -> PendingRequest:
