@@ -22,8 +22,9 @@ from app_catalog.consents.ending import choose_end, end_consents
 from app_catalog.consents.export import consents_as_fhir
 from app_catalog.consents.history import GivenConsent, consents_given
 from app_catalog.consents.letters import list_seen, send_lists, tell_questions, unseen_list
-from app_catalog.consents.period import NoSuchEnd, chosen_end, ends_offered, last_day
-from app_catalog.consents.reapproval import Question, Unanswerable, answer_question, open_question
+from app_catalog.consents.news import AppNews, app_news
+from app_catalog.consents.period import SOON, NoSuchEnd, chosen_end, ends_offered, last_day
+from app_catalog.consents.reapproval import Question, Unanswerable, answer_question, on_majority, open_question
 from app_catalog.consents.revocation import on_password_changed, revoke_pairing, withdraw_purpose
 from app_catalog.consents.sign_out import on_signed_out
 from app_catalog.consents.wording import Wording, wording
@@ -32,6 +33,7 @@ from app_catalog.criteria.criterion import current_set
 from app_catalog.documents.upload import Upload
 from app_catalog.errors import CatalogueError, Fault, NotAllowed, Unacceptable, Unknown, WrongState
 from app_catalog.events import EventName
+from app_catalog.interoperability.watch import watch_call
 from app_catalog.oauth.discovery import smart_configuration
 from app_catalog.oauth.grant import AppGrant, grant_of_token
 from app_catalog.oauth.housekeeping import sweep
@@ -68,10 +70,12 @@ __all__ = [
     "ALL",
     "LOCALE",
     "MIGRATIONS",
+    "SOON",
     "TEMPLATES",
     "Answer",
     "App",
     "AppGrant",
+    "AppNews",
     "Application",
     "BadBrand",
     "BadCertificate",
@@ -123,6 +127,7 @@ __all__ = [
     "allowed_codes",
     "answer_question",
     "app_by_id",
+    "app_news",
     "approve_application",
     "apps_by_status",
     "brand_from",
@@ -146,6 +151,7 @@ __all__ = [
     "last_day",
     "list_seen",
     "networks",
+    "on_majority",
     "on_password_changed",
     "on_signed_out",
     "open_question",
@@ -162,6 +168,7 @@ __all__ = [
     "tell_questions",
     "unseen_list",
     "vendors_of",
+    "watch_call",
     "withdraw_purpose",
     "wording",
 ]

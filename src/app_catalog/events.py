@@ -64,6 +64,7 @@ class EventName(StrEnum):
     PURPOSE_ENDED = "consent:purpose:end"
     END_CHOSEN = "consent:end:choose"
     VERSION_ASKED = "consent:version:ask"
+    OF_AGE_ASKED = "consent:majority:ask"
     VERSION_ANSWERED = "consent:version:answer"
     VERSION_UNANSWERED = "consent:version:stop"
     APPS_LISTED = "consent:apps:list"

@@ -18,6 +18,7 @@ import app_catalog
 from device_gateway.broker.control import disconnect_device
 from device_gateway.catalogue_key import catalogue_key
 from device_gateway.catalogue_wiring import MeasurementPlane, SpaceJournal
+from device_gateway.consent_upkeep import keep_consents, tell_vendors
 from device_gateway.database.pool import AsyncPool, connect, open_pool
 from device_gateway.devices import certificates, edge_commands, users
 from device_gateway.imports.worker import take_in_uploads
@@ -32,6 +33,7 @@ from device_gateway.store.upkeep import log_upkeep
 CHANNEL = "gateway_job"
 LOOK_EVERY_S = 5.0  # a notification wakes us at once; this finds what became due by time
 HOUSEKEEPING_S = 60.0  # the answer to a refresh is kept, sealed, for a minute: longer would be for nobody
+NOTICES_S = 5.0  # a vendor's server may stop what it does for a patient within seconds
 MAIL_S = 5.0  # who asked for a link looks into the mailbox at once
 UPKEEP_S = 3600.0  # pieces are days or months: an hour late is nothing
 BATCH = 20  # jobs claimed together
@@ -82,6 +84,7 @@ async def run_jobs(settings: Settings, announce: Callable[[], None]) -> None:
             asyncio.create_task(take_in_uploads(settings)),
             asyncio.create_task(_keep_store(settings)),
             asyncio.create_task(_send_mail(settings)),
+            asyncio.create_task(_tell_vendors(settings, pool)),
         ]
         announce()
         while not stop.is_set():
@@ -152,11 +155,22 @@ async def _housekeep(settings: Settings, pool: AsyncPool) -> None:
                 await app_catalog.keep_agreements(
                     connection, Outbox(key), SpaceJournal(), MeasurementPlane(), datetime.now(UTC)
                 )
+                await keep_consents(settings, connection, datetime.now(UTC))
                 await days.roll_up(connection, datetime.now(UTC))
             await asyncio.to_thread(_expire, settings)
         except psycopg.OperationalError as error:
             log.warning("database away", error=type(error).__name__)
         await asyncio.sleep(HOUSEKEEPING_S)
+
+
+async def _tell_vendors(settings: Settings, pool: AsyncPool) -> None:
+    while True:
+        try:
+            while await tell_vendors(settings, pool, datetime.now(UTC)):
+                pass
+        except psycopg.OperationalError as error:
+            log.warning("database away", error=type(error).__name__)
+        await asyncio.sleep(NOTICES_S)
 
 
 async def _send_mail(settings: Settings) -> None:

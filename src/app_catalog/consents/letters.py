@@ -26,7 +26,7 @@ SEEN: Final = "UPDATE catalogue.apps_list SET seen_at = %s WHERE subject = %s AN
 
 TO_TELL: Final = "SELECT subject, id FROM catalogue.reapprovals_to_tell(%s)"
 TAKE_TOLD: Final = """UPDATE catalogue.reapproval SET told_at = %(now)s WHERE id = %(id)s AND told_at IS NULL
-  AND answered_at IS NULL RETURNING app_id, limit_at"""
+  AND answered_at IS NULL RETURNING app_id, limit_at, reason"""
 TAKE_STOPPED: Final = """UPDATE catalogue.reapproval SET stopped_at = %(now)s WHERE id = %(id)s AND stopped_at IS NULL
   AND answered_at IS NULL AND limit_at <= %(now)s RETURNING app_id, limit_at"""
 
@@ -62,14 +62,27 @@ ASKED: Final = Told(
         },
     ),
 )
+OF_AGE: Final = Told(
+    EventName.OF_AGE_ASKED,
+    PatientLetter(
+        {"fr": "{app} : à vous de décider maintenant", "en": "{app}: you decide now"},
+        {
+            "fr": "Vous êtes majeur : ce qui a été accepté pour {app} vous est demandé à nouveau. Tout continue "
+            "jusqu’au {day} ; sans réponse d’ici là, son accès s’arrête.\n\nRépondez à la page « Mes applications » de "
+            "votre espace.",
+            "en": "You have come of age: what was agreed to for {app} is asked of you again. Everything goes on until "
+            "{day}; without an answer by then, its access stops.\n\nAnswer on the page “My apps” of your space.",
+        },
+    ),
+)
 STOPPED: Final = Told(
     EventName.VERSION_UNANSWERED,
     PatientLetter(
         {"fr": "L’accès de {app} est arrêté", "en": "The access of {app} has stopped"},
         {
-            "fr": "Vous n’avez pas répondu au sujet de la nouvelle version de {app} : elle ne voit plus rien. Répondez "
+            "fr": "Vous n’avez pas répondu au sujet de {app} : elle ne voit plus rien. Répondez "
             "à la page « Mes applications » de votre espace pour qu’elle continue, ou déconnectez-la.",
-            "en": "You have not answered about the new version of {app}: it sees nothing any more. Answer on the page "
+            "en": "You have not answered about {app}: it sees nothing any more. Answer on the page "
             "“My apps” of your space for it to go on, or disconnect it.",
         },
     ),
@@ -111,12 +124,13 @@ async def tell_questions(connection: Connection, journal: Journal, patients: Pat
     """Tell patients, once each, that a new version of an app awaits their answer, and that it stopped without one."""
     rows = await (await connection.execute(TO_TELL, (now,))).fetchall()
     for row in rows:
-        for take, told in ((TAKE_TOLD, ASKED), (TAKE_STOPPED, STOPPED)):
+        for take, tells in ((TAKE_TOLD, ASKED), (TAKE_STOPPED, STOPPED)):
             async with space(connection, row.subject):
                 question = await (await connection.execute(take, {"now": now, "id": row.id})).fetchone()
                 app = await app_by_id(connection, question.app_id) if question else None
                 if question is None or app is None:
                     continue
+                told = OF_AGE if tells is ASKED and question.reason == "majority" else tells
                 day = last_day(question.limit_at, await patients.zone(connection, row.subject))
                 letter = told.letter.filled(app=app.name, day=_written(day))
                 await patients.write(connection, row.subject, letter)

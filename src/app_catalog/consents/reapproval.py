@@ -1,4 +1,4 @@
-"""Asking connected patients again, because a new version of their app is in force.
+"""Asking connected patients again: a new version of their app is in force, or they have come of age.
 
 What a purpose says word for word as before goes on until the limit; what is new or says something else opens nothing
 until the patient agrees; after the limit nothing is opened until they answer. `catalogue.grant_state` sees to that.
@@ -6,7 +6,7 @@ until the patient agrees; after the limit nothing is opened until they answer. `
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 from app_catalog.catalogue.apps import App, app_by_id
@@ -21,7 +21,14 @@ from app_catalog.words import marked
 TO_ANSWER: Final = timedelta(days=30)  # a month: longer than most journeys, short of leaving an old yes in force
 
 ASK: Final = "SELECT catalogue.ask_again(%s, %s, %s, %s, %s)"
-OPEN: Final = """SELECT id, pairing_id, app_id, application_id, former_application_id, asked_at, limit_at
+ASK_OF_AGE: Final = """INSERT INTO catalogue.reapproval (pairing_id, subject, app_id, application_id,
+    former_application_id, reason, asked_at, limit_at)
+  SELECT r.id, r.subject, r.app_id, a.application_id, a.application_id, 'majority', %(now)s, %(until)s
+  FROM catalogue.pairing r JOIN catalogue.app a ON a.id = r.app_id
+  WHERE r.subject = %(subject)s AND a.application_id IS NOT NULL AND EXISTS (SELECT FROM catalogue.consent c
+    WHERE c.pairing_id = r.id AND c.withdrawn_at IS NULL AND c.ends_at > %(now)s)
+  ON CONFLICT (pairing_id) WHERE answered_at IS NULL DO NOTHING"""
+OPEN: Final = """SELECT id, pairing_id, app_id, application_id, former_application_id, reason, asked_at, limit_at
   FROM catalogue.reapproval WHERE subject = %s AND answered_at IS NULL"""
 SETTLE: Final = """UPDATE catalogue.reapproval SET answered_at = %s, answered_by = %s, outcome = 'agreed'
   WHERE pairing_id = %s AND answered_at IS NULL"""
@@ -31,13 +38,17 @@ NEEDED: Final = marked("The app cannot work without the purposes it says are req
 
 @dataclass(frozen=True)
 class Question:
-    """A version that a patient is asked about; `former_application_id` was in force when they were last asked."""
+    """What a patient is asked about: the version in force; `former_application_id` was when they were last asked.
+
+    reason  ``majority``: what others agreed to for them is asked of them now, and nothing need have changed
+    """
 
     id: UUID
     pairing_id: UUID
     app_id: UUID
     application_id: UUID
     former_application_id: UUID
+    reason: Literal["version", "majority"]
     asked_at: datetime
     limit_at: datetime
 
@@ -50,6 +61,12 @@ async def on_new_version(connection: Connection, *, app_id: UUID, version: UUID,
     """Ask every patient who is connected, in the transaction that puts the application `version` in force instead of
     `former`. Whoever has not yet answered about `former` keeps the earlier limit: versions do not put it off."""
     await connection.execute(ASK, (app_id, version, former, now, now + TO_ANSWER))
+
+
+async def on_majority(connection: Connection, subject: UUID, now: datetime) -> None:
+    """Ask a patient who has come of age about every app that is connected. A question that is open stays as it is."""
+    async with space(connection, subject):
+        await connection.execute(ASK_OF_AGE, {"subject": subject, "now": now, "until": now + TO_ANSWER})
 
 
 async def open_questions(connection: Connection, subject: UUID) -> dict[UUID, Question]:
@@ -123,8 +140,9 @@ async def answer_question(
 
 def _question(row: Row) -> Question:
     return Question(
-        row.id, row.pairing_id, row.app_id, row.application_id, row.former_application_id, row.asked_at, row.limit_at
-    )
+        row.id, row.pairing_id, row.app_id, row.application_id, row.former_application_id, row.reason, row.asked_at,
+        row.limit_at,
+    )  # fmt: skip
 
 
 def _event(name: EventName, subject: UUID, person: Person, app: App, purpose: str) -> CatalogueEvent:

@@ -26,7 +26,7 @@ CREATE TABLE catalogue.reapproval (
   subject uuid NOT NULL,
   app_id uuid NOT NULL REFERENCES catalogue.app,
   application_id uuid NOT NULL REFERENCES catalogue.application,        -- the version asked about
-  former_application_id uuid REFERENCES catalogue.application,          -- the one in force before
+  former_application_id uuid NOT NULL REFERENCES catalogue.application, -- in force when the patient was last asked
   reason text NOT NULL CHECK (reason IN ('version', 'majority')),
   asked_at timestamptz NOT NULL,
   limit_at timestamptz NOT NULL,

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from app_catalog import app_news, last_day, unseen_list
 from device_gateway.access import Patient as PatientActor
 from device_gateway.access import readable_metrics
 from device_gateway.database.scoping import space_scope
@@ -38,7 +39,16 @@ async def home(request: Request, account: Person) -> Response:
             quantity = len(values) + glucose.readings + weight.readings
             await record_seen(connection, actor, quantity, [value.metric for value in values])
         devices = await held_devices(connection, space)
-    context = {"values": values, "glucose": glucose, "weight": weight, "devices": devices}
+        news, listed = await app_news(connection, space, now), await unseen_list(connection, space)
+    context = {
+        "values": values,
+        "glucose": glucose,
+        "weight": weight,
+        "devices": devices,
+        "app_news": news,
+        "apps_listed": listed,
+        "last_day": lambda at: last_day(at, account.zone),
+    }
     return pages.render(request, "home.html", context)
 
 

@@ -141,6 +141,8 @@ DEFINERS = {
     "catalogue.sweep_contents": "bytes that nothing leads to any more",
     "catalogue.sweep_launches": "what is over its date",
     "catalogue.grants_of_session": "grants that end with a session",
+    "gateway.space_language": "of the present space's patient",
+    "gateway.spaces_of_age": "ids of spaces whose patients have come of age",
     "catalogue.ask_again": "asks every patient connected with an app whose new version is in force; shows nothing",
     "catalogue.reapprovals_to_tell": "ids of questions that a patient was not told of",
     "catalogue.consents_ended": "ids of connections in which a consent has reached its date",
