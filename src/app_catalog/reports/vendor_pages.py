@@ -38,6 +38,7 @@ async def life(wiring: Wiring, request: Request) -> Response:
             "may_renew": role is Role.OWNER and await may_ask(connection, app, now),
             "audits": await _audits(connection, app.id),
             "outcomes": {outcome.value: outcome.label for outcome in Outcome},
+            "statuses": {status.value: status.label for status in Status},
             "has_circle": app.status is Status.PRE_SERIES,
             "invitations": await invitations_of(connection, app.id),
             "places": PLACES,

@@ -43,6 +43,7 @@ async def overview(wiring: Wiring, request: Request) -> Response:
             "renewals": await watch.renewals(connection),
             "apps": await apps_by_status(connection, AUDITED),
             "outcomes": {outcome.value: outcome.label for outcome in Outcome},
+            "statuses": {status.value: status.label for status in Status},
             "today": wiring.clock().date(),
             "person": person,
             "csrf_token": person.csrf_token,
