@@ -38,3 +38,13 @@ LABELS: Mapping[str, str] = {
     "documents": marked("Documents"),
     "criteria": marked("Criteria"),
 }
+STATES: Mapping[str, str] = {
+    "draft": marked("draft"),
+    "submitted": marked("submitted"),
+    "admissible": marked("found complete"),
+    "returned": marked("given back as not complete"),
+    "approved": marked("approved"),
+    "refused": marked("refused"),
+    "withdrawn": marked("withdrawn"),
+}
+"""Names of the states of an application, as English msgids."""

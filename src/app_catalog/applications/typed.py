@@ -149,6 +149,7 @@ def typed_of(application: Application, answers: Mapping[str, Answer], choices: I
             "medical_device_class": published.medical_device_class or "",
             "medical_device_certificate": published.medical_device_certificate or "",
             **{f"links_{name}": url for name, url in published.links.items()},
+            "saved": YES,
         },
         "client": {
             "profile": application.profile,
