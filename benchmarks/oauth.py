@@ -36,24 +36,29 @@ READY_S = 60
 
 # One vendor, one app with a secret, one purpose; a space, a consent and two tokens for each patient.
 WORLD = """
-INSERT INTO catalogue.vendor VALUES ('00000000-0000-4000-8000-000000000001', 'Bench', 'bench@example.org', now());
+INSERT INTO catalogue.vendor (id, name, contact, created_at)
+  VALUES ('00000000-0000-4000-8000-000000000001', 'Bench', 'bench@example.org', now());
 INSERT INTO catalogue.app (id, vendor_id, client_id, status, secret_hash, created_at) VALUES
   ('00000000-0000-4000-8000-000000000002', '00000000-0000-4000-8000-000000000001', 'bench', 'ONLINE',
    sha256('secret'), now());
 INSERT INTO catalogue.application (id, app_id, state, name, description_fr, description_en, profile, redirect_uris,
-    origins, submitted_by, submitted_at) VALUES
-  ('00000000-0000-4000-8000-000000000003', '00000000-0000-4000-8000-000000000002', 'approved', 'Bench', 'B', 'B',
-   'smart-secret', '{https://bench.example/cb}', '{}', gen_random_uuid(), now());
+    origins, submitted_by, submitted_at, version, created_at, saved_at, draft) VALUES
+  ('00000000-0000-4000-8000-000000000003', '00000000-0000-4000-8000-000000000002', 'draft', 'Bench', 'B', 'B',
+   'smart-secret', '{https://bench.example/cb}', '{}', gen_random_uuid(), now(), 1, now(), now(), '{}');
 UPDATE catalogue.app SET application_id = '00000000-0000-4000-8000-000000000003';
-INSERT INTO catalogue.purpose VALUES ('00000000-0000-4000-8000-000000000004', '00000000-0000-4000-8000-000000000003', 0,
-  'weight', 'Poids', 'Weight', 'P', 'W', false, 30, 'patient/Observation.rs?code=http://loinc.org|29463-7', '');
+INSERT INTO catalogue.purpose (id, same_as, application_id, position, key, name_fr, name_en, wording_fr, wording_en,
+    required, retention_days, read_scope, write_scope) VALUES ('00000000-0000-4000-8000-000000000004',
+  '00000000-0000-4000-8000-000000000004', '00000000-0000-4000-8000-000000000003', 0, 'weight', 'Poids', 'Weight', 'P',
+  'W', false, 30, 'patient/Observation.rs?code=http://loinc.org|29463-7', '');
+UPDATE catalogue.application SET state = 'approved', draft = NULL;
 DO $$ DECLARE space uuid; pairing uuid; given uuid; person uuid := gen_random_uuid(); n int; BEGIN
   FOR n IN 0..63 LOOP
     INSERT INTO gateway.space DEFAULT VALUES RETURNING id INTO space;
     pairing := gen_random_uuid(); given := gen_random_uuid();
     INSERT INTO catalogue.pairing VALUES (pairing, '00000000-0000-4000-8000-000000000002', space, now(), now());
-    INSERT INTO catalogue.consent (id, pairing_id, subject, purpose_id, purpose_key, shown, given_by, given_at) VALUES
-      (gen_random_uuid(), pairing, space, '00000000-0000-4000-8000-000000000004', 'weight', '{}', person, now());
+    INSERT INTO catalogue.consent (id, pairing_id, subject, purpose_id, purpose_key, shown, given_by, given_at,
+        ends_at) VALUES (gen_random_uuid(), pairing, space, '00000000-0000-4000-8000-000000000004', 'weight', '{}',
+      person, now(), now() + interval '300 days');
     INSERT INTO catalogue.access_grant (id, pairing_id, subject, person, scope, created_at, expires_at) VALUES (given,
       pairing, space, person, 'launch/patient offline_access patient/Observation.rs?code=http://loinc.org|29463-7',
       now(), now() + interval '300 days');

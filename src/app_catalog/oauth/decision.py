@@ -13,7 +13,8 @@ from typing import Any
 
 from app_catalog.catalogue.apps import App
 from app_catalog.clients.proof import Proof
-from app_catalog.consents.effect import effective_scopes
+from app_catalog.clients.registered import RegisteredClient
+from app_catalog.consents.effect import consented_purposes, effective_scopes
 from app_catalog.events import EventName
 from app_catalog.scopes.grammar import Scopes
 from app_catalog.wiring import CatalogueEvent, Row
@@ -27,15 +28,17 @@ class Decision:
 
     proof   by which key the client has shown who it is, None for every other way
     issue   what hands something out: written only when the answer is a success
+    refresh parameters of `REFRESH`, where that hands something out
     revoke  reason why the grant of `row` ends: written whatever the answer is, and so are `always` and `events`
     tells_vendor  whether the vendor is told of that; not where its app asked for it
     """
 
-    app: App | None
+    app: App | RegisteredClient | None
     row: Row | None
     now: datetime
     proof: Proof | None = None
     issue: list[Write] = field(default_factory=list)
+    refresh: dict[str, Any] | None = None
     always: list[Write] = field(default_factory=list)
     revoke: str | None = None
     tells_vendor: bool = True
@@ -68,7 +71,7 @@ class Decision:
                 self.row.app_id,
                 self.row.app_name,
                 f"grant/{self.row.grant_id}",
-                purpose=" ".join(entry["key"] for entry in self.row.consented) or None,
+                purpose=" ".join(purpose.key for purpose in consented_purposes(self.row.consented)) or None,
                 outcome="deny" if denied else "permit",
                 reason=reason,
                 details=details,

@@ -7,23 +7,14 @@ from uuid import UUID
 
 from app_catalog.catalogue.status import EFFECTS, Status
 from app_catalog.clients.certificate import Certificate
-from app_catalog.consents.effect import effective_scopes
+from app_catalog.consents.effect import ConsentedPurpose, consented_purposes, effective_scopes
 from app_catalog.oauth.secret_text import sha256
 from app_catalog.oauth.writes import STATE_OF_TOKEN
 from app_catalog.scopes.evaluation import ValueSets, covers
-from app_catalog.scopes.grammar import Letter, Scope, parse
-from app_catalog.wiring import Connection, Row, Texts
+from app_catalog.scopes.grammar import Letter, Scope
+from app_catalog.wiring import Connection, Row
 
 MAX_TOKEN_LENGTH = 200  # characters; ours have 43, and a longer header is not worth a hash
-
-
-@dataclass(frozen=True)
-class ConsentedPurpose:
-    """A purpose that the patient agrees to now, with the scopes that it opens."""
-
-    key: str
-    name: Texts
-    scopes: tuple[Scope, ...]
 
 
 @dataclass(frozen=True)
@@ -39,6 +30,7 @@ class AppGrant:
     refusal     why the token opens nothing, None when it does
     context     the scopes of the token for context and identity, for instance ``fhirUser``
     certificate SHA-256 of the certificate that its bearer has to show (RFC 8705 §3), None for an unbound token
+    tested_application  what a simulated patient tries, None for every real one
     """
 
     app_id: UUID
@@ -54,6 +46,7 @@ class AppGrant:
     refusal: str | None
     context: frozenset[str] = frozenset()
     certificate: bytes | None = None
+    tested_application: UUID | None = None
 
     def is_borne_rightly(self, certificate: Certificate | None) -> bool:
         """Whether whoever bears the token has shown the certificate that it is bound to, if it is bound to one."""
@@ -106,13 +99,11 @@ async def grant_of_token(connection: Connection, access_token: str, now: datetim
         person=row.person,
         scopes=scopes.resources,
         context=scopes.context,
-        consented=tuple(
-            ConsentedPurpose(entry["key"], {"fr": entry["fr"], "en": entry["en"]}, parse(entry["scope"]).resources)
-            for entry in row.consented
-        ),
+        consented=consented_purposes(row.consented),
         status=Status(row.app_status),
         refusal=refusal_of(row, now),
         certificate=row.certificate,
+        tested_application=row.tested_application,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from joserfc import jwt
 from starlette.responses import Response
 
+from app_catalog.catalogue.apps import App
 from app_catalog.oauth import lifetimes
 from app_catalog.oauth.decision import Decision
 from app_catalog.oauth.failure import answer
@@ -28,7 +29,11 @@ async def with_id_token(
 
     Runs in the transaction that consumed the code: where signing fails, the code is still good.
     """
-    if wiring.master_key is None or decision.app is None or OPENID not in decision.effective_scopes.context:
+    if (
+        wiring.master_key is None
+        or not isinstance(decision.app, App)
+        or OPENID not in decision.effective_scopes.context
+    ):
         return response
     body = json.loads(bytes(response.body))
     row = (await (await connection.execute(OF_CODE, (sha256(code),))).fetchall())[0]

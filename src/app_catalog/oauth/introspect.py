@@ -13,6 +13,7 @@ from starlette.responses import Response
 from app_catalog.catalogue.apps import app_by_client
 from app_catalog.clients.certificate import BadCertificate, Certificate
 from app_catalog.clients.proof import prove
+from app_catalog.clients.registered import registered_client
 from app_catalog.consents.effect import effective_scopes
 from app_catalog.form import Malformed, read_body
 from app_catalog.oauth import client_authentication
@@ -28,7 +29,7 @@ from app_catalog.oauth.profiles import ASYMMETRIC_METHODS, SECRET_METHODS
 from app_catalog.oauth.secret_text import base64url, sha256
 from app_catalog.oauth.server import Request as OAuthRequest
 from app_catalog.oauth.server import Server
-from app_catalog.oauth.writes import STATE_OF_TOKEN
+from app_catalog.oauth.writes import PRESENTED_TOKEN
 from app_catalog.scopes.grammar import FHIR_USER, OPENID
 from app_catalog.wiring import Connection, Row, Wiring
 
@@ -101,10 +102,11 @@ async def introspect(wiring: Wiring, server: Server, request: Request) -> Respon
         return refusal(refused)
     async with wiring.pool.connection() as connection:
         hashed = {"hash": sha256(presented.fields.text("token"))}
-        row = await (await connection.execute(STATE_OF_TOKEN, hashed)).fetchone()
+        row = await (await connection.execute(PRESENTED_TOKEN, hashed)).fetchone()
         if presented.bearer is not None:
             return await _for_bearer(wiring, connection, request, presented.bearer, row)
-        decision = Decision(await app_by_client(connection, presented.client_id), row, wiring.clock(), proof)
+        client = registered_client(row, presented.client_id) or await app_by_client(connection, presented.client_id)
+        decision = Decision(client, row, wiring.clock(), proof)
         oauth_request = OAuthRequest("POST", wiring.issuer + PATH, request.headers, presented.fields)
         return await settle(
             wiring, connection, decision, lambda: server.create_endpoint_response("introspection", oauth_request)

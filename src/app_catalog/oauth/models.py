@@ -6,6 +6,7 @@ from authlib.oauth2.rfc6749.models import AuthorizationCodeMixin, ClientMixin, T
 
 from app_catalog.applications.redirect_uri import is_registered
 from app_catalog.catalogue.apps import App
+from app_catalog.clients.registered import RegisteredClient
 from app_catalog.events import EventName
 from app_catalog.oauth.decision import deciding
 from app_catalog.oauth.grant import refusal_of
@@ -19,7 +20,7 @@ NOT_SERVED = "The app is not in service."
 class Client(ClientMixin):  # type: ignore[misc]  # Authlib publishes no types
     """An approved app. What it may do follows from its profile and its status."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App | RegisteredClient) -> None:
         self.app = app
         self.profile = PROFILES[app.profile]
         self.client_id = app.client_id
@@ -35,7 +36,10 @@ class Client(ClientMixin):  # type: ignore[misc]  # Authlib publishes no types
         return scope or None
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
-        return is_registered(redirect_uri, self.app.redirect_uris, any_loopback_port=self.profile.any_loopback_port)
+        """Asked at the authorization endpoint only, which has the whole app."""
+        return isinstance(self.app, App) and is_registered(
+            redirect_uri, self.app.redirect_uris, any_loopback_port=self.profile.any_loopback_port
+        )
 
     def check_client_secret(self, client_secret: str) -> bool:
         """Whether it is the secret, or the former one in the time in which both work."""

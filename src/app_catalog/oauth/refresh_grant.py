@@ -10,10 +10,10 @@ from authlib.oauth2.rfc6749.grants import RefreshTokenGrant
 from app_catalog.events import EventName
 from app_catalog.oauth import lifetimes
 from app_catalog.oauth.decision import deciding
+from app_catalog.oauth.issued import access_token, refresh_token
 from app_catalog.oauth.models import Token
 from app_catalog.oauth.profiles import METHODS
 from app_catalog.oauth.sealing import seal, unseal
-from app_catalog.oauth.writes import KEEP_TOKEN, USE_TOKEN
 from app_catalog.scopes.grammar import parse
 from app_catalog.scopes.narrowing import is_within, narrow
 
@@ -67,17 +67,30 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # Authlib publishe
         decision, row = deciding(), self.request.refresh_token.row
         if row.used_at is not None:
             return
-        super().save_token(token)
+        kept_until, sealed = None, None
         if self.client.profile.rotates_refresh_tokens:
             sealed = seal(token, self.request.form["refresh_token"], self._binding())
-            decision.issue.append((USE_TOKEN, {"hash": row.hash, "now": decision.now, "sealed": sealed}))
         else:
-            expires = min(decision.now + lifetimes.REFRESH_TOKEN_IDLE, row.grant_expires_at)
-            decision.issue.append((KEEP_TOKEN, {"hash": row.hash, "expires": expires}))
+            kept_until = min(decision.now + lifetimes.REFRESH_TOKEN_IDLE, row.grant_expires_at)
+        access, refresh = access_token(token, decision), refresh_token(token, decision) or {}
+        decision.refresh = {
+            "hash": row.hash,
+            "space": row.subject,
+            "now": decision.now,
+            "kept_until": kept_until,
+            "sealed": sealed,
+            "access_hash": access["hash"],
+            "access_scope": access["scope"],
+            "access_until": access["expires"],
+            "certificate": access["certificate"],
+            "refresh_hash": refresh.get("hash"),
+            "refresh_scope": refresh.get("scope"),
+            "refresh_until": refresh.get("expires"),
+        }
         decision.note(EventName.TOKEN_REFRESHED, scope=token["scope"])
 
     def revoke_old_credential(self, refresh_token: Token) -> None:
-        """Nothing: `save_token` marked it as used, in the same transaction."""
+        """Nothing: what `save_token` asks for marks it as used."""
 
     def _issued_before(self, row: Any) -> dict[str, Any]:
         token = unseal(row.sealed, self.request.form["refresh_token"], self._binding()) if row.sealed else None

@@ -14,11 +14,12 @@ from app_catalog.oauth import lifetimes
 from app_catalog.oauth.code_grant import S256, CodeGrant
 from app_catalog.oauth.decision import deciding
 from app_catalog.oauth.failure import NO_STORE, answer, invalid_client
+from app_catalog.oauth.issued import access_token, refresh_token
 from app_catalog.oauth.launch_context import launch_context
 from app_catalog.oauth.models import Client
 from app_catalog.oauth.profiles import ASYMMETRIC_METHODS, PROFILES
 from app_catalog.oauth.refresh_grant import RefreshGrant
-from app_catalog.oauth.secret_text import new_secret, sha256
+from app_catalog.oauth.secret_text import new_secret
 from app_catalog.oauth.writes import ADD_TOKEN
 from app_catalog.scopes.grammar import parse
 
@@ -43,8 +44,10 @@ class Request(OAuth2Request):  # type: ignore[misc]  # Authlib publishes no type
     """`url` is ours by configuration: the Host header of a request is not believed."""
 
     def __init__(self, method: str, url: str, headers: Mapping[str, str], fields: Fields) -> None:
-        super().__init__(method, url, headers=headers)
-        self.payload = Payload(fields)
+        # Authlib's own would ask whether `url` is safe, each time: `routes` asked it of the issuer, once.
+        self.method, self.uri, self.headers, self.payload = method, url, headers, Payload(fields)
+        self.client = self.auth_method = self.user = self.credential = self._scope = self._body = None
+        self.authorization_code = self.refresh_token = None
 
     @property
     def args(self) -> dict[str, str]:
@@ -76,25 +79,8 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib publishes no
 
     def save_token(self, token: dict[str, Any], request: Request) -> None:  # noqa: ARG002  Authlib's signature
         decision = deciding()
-        row = decision.presented
-        common = {"grant": row.grant_id, "subject": row.subject, "now": decision.now}
-        ends = row.grant_expires_at
-        access = common | {
-            "kind": "access",
-            "hash": sha256(token["access_token"]),
-            "scope": token["scope"],
-            "expires": min(decision.now + lifetimes.ACCESS_TOKEN, ends),
-            "certificate": decision.proof.certificate if decision.proof else None,
-        }
-        decision.issue.append((ADD_TOKEN, access))
-        if "refresh_token" in token:
-            refresh = common | {
-                "kind": "refresh",
-                "hash": sha256(token["refresh_token"]),
-                "scope": row.grant_scope,  # a refresh that narrows, narrows its access token only
-                "expires": min(decision.now + lifetimes.REFRESH_TOKEN_IDLE, ends),
-                "certificate": None,  # its client proves itself at each use
-            }
+        decision.issue.append((ADD_TOKEN, access_token(token, decision)))
+        if refresh := refresh_token(token, decision):
             decision.issue.append((ADD_TOKEN, refresh))
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:

@@ -5,19 +5,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app_catalog.catalogue.apps import app_by_client, tested_app
-from app_catalog.clients.proof import prove
+from app_catalog.clients.proof import Proof, prove
+from app_catalog.clients.registered import registered_client
 from app_catalog.form import Malformed, read_body
+from app_catalog.interoperability.watch import before_exchange, note_exchange
 from app_catalog.oauth import client_authentication
 from app_catalog.oauth.client_authentication import Presented
 from app_catalog.oauth.decision import Decision
-from app_catalog.oauth.endpoint import settle
+from app_catalog.oauth.endpoint import settle, settle_at_once
 from app_catalog.oauth.failure import Refused, answer, refusal
 from app_catalog.oauth.id_token import with_id_token
 from app_catalog.oauth.secret_text import sha256
 from app_catalog.oauth.server import Request as OAuthRequest
 from app_catalog.oauth.server import Server
-from app_catalog.oauth.writes import OPEN_CODE, OPEN_TOKEN
-from app_catalog.wiring import Wiring
+from app_catalog.oauth.writes import OPEN_CODE, OPEN_TOKEN, PRESENTED_TOKEN
+from app_catalog.wiring import Connection, Wiring
 
 PATH = "/oauth/token"
 PRESENTED = {"authorization_code": ("code", OPEN_CODE), "refresh_token": ("refresh_token", OPEN_TOKEN)}
@@ -46,7 +48,7 @@ CHECKS = (*client_authentication.CHECKS, not_bearer, grant_type_is_supported, wh
 
 
 async def token(wiring: Wiring, server: Server, request: Request) -> Response:
-    """Tokens, or the error that RFC 6749 §5.2 names for it. Everything happens in one transaction."""
+    """Tokens, or the error that RFC 6749 §5.2 names for it. Everything that is written is written together."""
     try:
         presented = Presented(await read_body(request), request.headers)
         for check in CHECKS:
@@ -57,22 +59,57 @@ async def token(wiring: Wiring, server: Server, request: Request) -> Response:
         return refusal(Refused("invalid_request", str(error)))
     except Refused as refused:
         return refusal(refused)
-    fields = presented.fields
-    name, open_it = PRESENTED[fields.text("grant_type")]
-    oauth_request = OAuthRequest("POST", wiring.issuer + PATH, request.headers, fields)
     try:
-        async with wiring.pool.connection() as connection, connection.transaction():
-            app = await app_by_client(connection, presented.client_id)
-            row = await (await connection.execute(open_it, {"hash": sha256(fields.text(name))})).fetchone()
-            if row is not None and row.in_sandbox and app is not None and not app.tested:
-                app = await tested_app(connection, app.id)
-            decision = Decision(app, row, wiring.clock(), proof)
-            response = await settle(wiring, connection, decision, lambda: server.create_token_response(oauth_request))
-            if name == "code" and response.status_code == 200:
-                return await with_id_token(wiring, connection, decision, fields.text(name), response)
-            return response
+        async with wiring.pool.connection() as connection:
+            if presented.fields.get("grant_type") == "refresh_token":
+                response = await _refresh_at_once(wiring, server, connection, presented, proof)
+                if response is not None:
+                    return response
+            async with connection.transaction():
+                return await _exchange(wiring, server, connection, presented, proof)
     except LockNotAvailable:
         return answer(503, {"error": "temporarily_unavailable"}, {"Retry-After": "1"})
+
+
+async def _refresh_at_once(
+    wiring: Wiring, server: Server, connection: Connection, presented: Presented, proof: Proof | None
+) -> Response | None:
+    """A refresh in one look and one statement that writes; None where it takes more than that."""
+    hashed = {"hash": sha256(presented.fields.text("refresh_token"))}
+    row = await (await connection.execute(PRESENTED_TOKEN, hashed)).fetchone()
+    client = registered_client(row, presented.client_id)
+    if client is None:
+        return None
+    decision = Decision(client, row, wiring.clock(), proof)
+    oauth_request = _oauth_request(wiring, presented)
+    return await settle_at_once(wiring, connection, decision, lambda: server.create_token_response(oauth_request))
+
+
+async def _exchange(
+    wiring: Wiring, server: Server, connection: Connection, presented: Presented, proof: Proof | None
+) -> Response:
+    """In one transaction that locks what is exchanged."""
+    name, open_it = PRESENTED[presented.fields.text("grant_type")]
+    exchanged = presented.fields.text(name)
+    app = await app_by_client(connection, presented.client_id)
+    row = await (await connection.execute(open_it, {"hash": sha256(exchanged)})).fetchone()
+    if row is not None and row.in_sandbox:
+        app = await tested_app(connection, app.id) if app is not None and not app.tested else app
+        held = await before_exchange(connection, row, wiring.clock(), code=name == "code")
+        if held is not None:
+            return held
+    decision = Decision(app, row, wiring.clock(), proof)
+    oauth_request = _oauth_request(wiring, presented)
+    response = await settle(wiring, connection, decision, lambda: server.create_token_response(oauth_request))
+    if row is not None and row.in_sandbox:
+        await note_exchange(connection, row, presented.fields, response, decision.now)
+    if name == "code" and response.status_code == 200:
+        return await with_id_token(wiring, connection, decision, exchanged, response)
+    return response
+
+
+def _oauth_request(wiring: Wiring, presented: Presented) -> OAuthRequest:
+    return OAuthRequest("POST", wiring.issuer + PATH, presented.headers, presented.fields)
 
 
 def _resource_is_our_data(presented: Presented, fhir_url: str) -> None:

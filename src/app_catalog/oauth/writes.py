@@ -1,8 +1,15 @@
 """The SQL by which codes and tokens come and go. All of it runs inside `space`; the rows to consume are locked."""
 
-OPEN_CODE = "SELECT * FROM catalogue.open_code(%(hash)s)"
-OPEN_TOKEN = "SELECT * FROM catalogue.open_token(%(hash)s)"  # noqa: S105  SQL text
-STATE_OF_TOKEN = "SELECT * FROM catalogue.grant_of_token(%(hash)s)"  # noqa: S105  SQL text
+# What is consented to comes as text: `consents.effect` reads each text once.
+_GRANT = """hash, expires_at, used_at, grant_id, pairing_id, subject, person, grant_scope, grant_expires_at,
+  grant_revoked_at, app_id, client_id, app_status, app_name, profile, consented::text AS consented, waits_for_answer,
+  in_sandbox, tested_application"""
+_TOKEN = f"kind, scope, issued_at, revoked_at, certificate, {_GRANT}"
+OPEN_CODE = f"SELECT redirect_uri, code_challenge, {_GRANT} FROM catalogue.open_code(%(hash)s)"
+OPEN_TOKEN = f"SELECT sealed, {_TOKEN} FROM catalogue.open_token(%(hash)s)"
+STATE_OF_TOKEN = f"SELECT {_TOKEN} FROM catalogue.grant_of_token(%(hash)s)"
+PRESENTED_TOKEN = f"""SELECT sealed, secret_hash, former_secret_hash, former_secret_until, {_TOKEN}
+  FROM catalogue.presented_token(%(hash)s)"""
 
 ADD_GRANT = """INSERT INTO catalogue.access_grant (id, pairing_id, subject, person, scope, created_at, expires_at,
     session, tested_application)
@@ -14,6 +21,7 @@ USE_CODE = "UPDATE catalogue.authorization_code SET used_at = %(now)s WHERE hash
 ADD_TOKEN = """INSERT INTO catalogue.token (hash, kind, grant_id, subject, scope, issued_at, expires_at,
     certificate)
   VALUES (%(hash)s, %(kind)s, %(grant)s, %(subject)s, %(scope)s, %(now)s, %(expires)s, %(certificate)s)"""  # noqa: S105  SQL text
-USE_TOKEN = "UPDATE catalogue.token SET used_at = %(now)s, sealed = %(sealed)s WHERE hash = %(hash)s"  # noqa: S105  SQL text
-KEEP_TOKEN = "UPDATE catalogue.token SET expires_at = %(expires)s WHERE hash = %(hash)s"  # noqa: S105  SQL text
+# A call that returns a row where it did its work, to be written FROM of.
+REFRESH = """catalogue.refreshed_token(%(hash)s, %(space)s, %(now)s, %(kept_until)s, %(sealed)s, %(access_hash)s,
+  %(access_scope)s, %(access_until)s, %(certificate)s, %(refresh_hash)s, %(refresh_scope)s, %(refresh_until)s)"""
 REVOKE_TOKEN = "UPDATE catalogue.token SET revoked_at = %(now)s WHERE hash = %(hash)s AND revoked_at IS NULL"  # noqa: S105  SQL text
