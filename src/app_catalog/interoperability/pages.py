@@ -14,6 +14,9 @@ from app_catalog.page import id_in_path, posted, see_other, signed_in
 from app_catalog.sandbox.simulated import simulated_patients
 from app_catalog.vendors.role import WRITERS, require
 from app_catalog.wiring import Connection, Person, Wiring
+from app_catalog.words import marked
+
+NONE_WAITS = marked("No version of this app waits for a decision.")
 
 
 async def tests(wiring: Wiring, request: Request) -> Response:
@@ -46,7 +49,7 @@ async def _tested(connection: Connection, app_id: UUID, person: Person) -> App:
     await require(connection, known.vendor_id, person)
     app = await tested_app(connection, app_id)
     if app is None:
-        raise Unknown("No version of this app waits for a decision.")
+        raise Unknown(NONE_WAITS)
     return app
 
 

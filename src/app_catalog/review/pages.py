@@ -7,6 +7,7 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app_catalog.applications.labels import STATES
 from app_catalog.applications.stored import StoredApplication, stored_application
 from app_catalog.catalogue.apps import apps_by_status
 from app_catalog.catalogue.change import WATCHERS
@@ -54,6 +55,8 @@ async def overview(wiring: Wiring, request: Request) -> Response:
     context = {
         "waiting": waiting,
         "quorum": wiring.review_quorum,
+        "states": STATES,
+        "reviews": person.kind in REVIEWERS,
         "apps": [{"app": app, "next": sorted(FOLLOWS[app.status])} for app in apps],
         "csrf_token": person.csrf_token,
     }
@@ -69,6 +72,7 @@ async def application(wiring: Wiring, request: Request) -> Response:
         bar = await bar_to(connection, dossier, person) if person.kind in REVIEWERS else None
         context = {
             "dossier": dossier,
+            "states": STATES,
             "declarations": await declarations_of(connection, application_id),
             "bar": bar,
             "csrf_token": person.csrf_token,

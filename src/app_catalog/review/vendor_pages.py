@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app_catalog.applications.labels import STATES
 from app_catalog.page import id_in_path, posted, see_other, signed_in
 from app_catalog.review.agreement import accept_agreement, newest_agreement
 from app_catalog.review.dossier import dossier_of
@@ -25,6 +26,7 @@ async def review(wiring: Wiring, request: Request) -> Response:
         role = await require(connection, dossier.vendor_id, person)
         context = {
             "dossier": dossier,
+            "states": STATES,
             "writes": role in WRITERS and dossier.is_undecided,
             "owns": role is Role.OWNER and dossier.is_undecided,
             "questions": await questions_of(connection, application_id),
