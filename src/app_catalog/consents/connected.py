@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from app_catalog.catalogue.apps import App, Purpose, app_by_id, purpose_from
+from app_catalog.catalogue.apps import App, Purpose, purpose_from
 from app_catalog.consents.reapproval import Question, open_questions
+from app_catalog.sandbox.tested import app_connected
 from app_catalog.space import space
 from app_catalog.wiring import Connection
 
@@ -67,7 +68,7 @@ async def connected_apps(connection: Connection, subject: UUID) -> list[Connecte
         questions = await open_questions(connection, subject)
         connected = []
         for row in rows:
-            app = await app_by_id(connection, row.app_id)
+            app = await app_connected(connection, row.app_id, subject)
             if app is None:
                 continue
             offered = {purpose.same_as for purpose in app.purposes}

@@ -8,6 +8,7 @@ from uuid import UUID
 from app_catalog.actor import SYSTEM
 from app_catalog.catalogue.apps import App, app_by_id
 from app_catalog.consents.pairing import current, end_all_at, locked_pairing
+from app_catalog.consents.period import last_day
 from app_catalog.consents.revocation import DATE_CAME, end_pairing
 from app_catalog.errors import Unknown
 from app_catalog.events import EventName
@@ -40,7 +41,7 @@ async def choose_end(
         if changed:
             event = CatalogueEvent(
                 EventName.END_CHOSEN, subject, person.kind, person.id, person.display_name, f"app/{app.id}",
-                count=changed, details={"app": app.name, "ends_at": ends_at.isoformat()},
+                count=changed, details={"app": app.name, "until": last_day(ends_at, person.zone).isoformat()},
             )  # fmt: skip
             await journal.write(connection, event)
 

@@ -16,7 +16,6 @@ from app_catalog.errors import Unknown, WrongState
 from app_catalog.events import EventName
 from app_catalog.space import space
 from app_catalog.wiring import CatalogueEvent, Connection, DataPlane, Journal, Person, Row
-from app_catalog.words import marked
 
 TO_ANSWER: Final = timedelta(days=30)  # a month: longer than most journeys, short of leaving an old yes in force
 
@@ -32,8 +31,6 @@ OPEN: Final = """SELECT id, pairing_id, app_id, application_id, former_applicati
   FROM catalogue.reapproval WHERE subject = %s AND answered_at IS NULL"""
 SETTLE: Final = """UPDATE catalogue.reapproval SET answered_at = %s, answered_by = %s, outcome = 'agreed'
   WHERE pairing_id = %s AND answered_at IS NULL"""
-
-NEEDED: Final = marked("The app cannot work without the purposes it says are required: tick them, or disconnect it.")
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ class Question:
 
 
 class Unanswerable(WrongState):
-    """The answer cannot be taken as it is."""
+    """A required purpose is left out, or every purpose is."""
 
 
 async def on_new_version(connection: Connection, *, app_id: UUID, version: UUID, former: UUID, now: datetime) -> None:
@@ -110,7 +107,7 @@ async def answer_question(
             raise Unknown
         ticked = [purpose for purpose in app.purposes if purpose.key in keys]
         if not ticked or any(purpose.required and purpose.key not in keys for purpose in app.purposes):
-            raise Unanswerable(NEEDED)
+            raise Unanswerable
         before = frozenset((await current(connection, pairing_id)).values())
         ends_at = ends_at or await current_end(connection, app_id, subject, now)
         offered = {purpose.key for purpose in app.purposes}

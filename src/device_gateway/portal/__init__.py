@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from device_gateway.portal import (
     apps,
     consents,
+    contact_settings,
     device_access,
     devices_pages,
     glucose_profile,
@@ -25,7 +26,7 @@ from device_gateway.portal.static_files import static_files
 router = APIRouter()
 for part in (
     home, new_device, pair_at_edge, import_page, inbox_pages, shared_devices, device_access, devices_pages,
-    glucose_profile, consents, apps, journal_page, quarantine_pages, settings_page, language,
+    glucose_profile, consents, apps, journal_page, quarantine_pages, settings_page, contact_settings, language,
 ):  # fmt: skip
     router.include_router(part.router)
 

@@ -1,6 +1,7 @@
 """The journal in sentences: one per event and outcome, about "you" where it was the patient."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
@@ -53,10 +54,20 @@ PERMITTED: Mapping[str, str] = {
     App.APP_UNPAIRED: _("You disconnected %(app)s: its access ended at once."),
     App.PURPOSE_GIVEN: _("You agreed that %(app)s may do this: %(purposes)s."),
     App.PURPOSE_WITHDRAWN: _("You took back what you had allowed %(app)s: %(purposes)s."),
+    App.APP_ENDED: _("%(app)s is disconnected: %(why)s."),
+    App.PURPOSE_ENDED: _("What you had allowed %(app)s has ended, on the day that you had chosen: %(purposes)s."),
+    App.END_CHOSEN: _("You chose until when %(app)s may go on: %(until)s."),
+    App.VERSION_ASKED: _("%(app)s has changed: you are asked about it until %(until)s."),
+    App.OF_AGE_ASKED: _("You have come of age: you are asked about %(app)s until %(until)s."),
+    App.VERSION_ANSWERED: _("You answered about %(app)s: you agree to %(purposes)s."),
+    App.VERSION_UNANSWERED: _("%(app)s sees nothing any more: you have not answered about it."),
     App.CODE_REDEEMED: _("%(app)s received the access that you gave it."),
     App.TOKEN_REFRESHED: _("%(app)s renewed its access."),
     App.TOKEN_REVOKED: _("%(app)s gave back its access."),
     App.GRANT_REVOKED: _("The access of an app ended."),
+    App.CIRCLE_JOINED: _("You joined the circle of patients who try %(app)s."),
+    App.REPORT_MADE: _("You reported %(app)s to the reviewers of the catalogue."),
+    App.REPORT_ANSWERED: _("What you had reported about %(app)s has an outcome: it is among your reports."),
 }
 COUNTED: Mapping[str, tuple[str, str]] = {
     EventName.READINGS_MISSING: _n(
@@ -83,6 +94,11 @@ COUNTED: Mapping[str, tuple[str, str]] = {
         "A new edge took the place of “%(device)s”, with %(num)s device.",
         "A new edge took the place of “%(device)s”, with %(num)s devices.",
     ),
+    App.APPS_LISTED: _n(
+        "You were sent the list of your connected apps: %(num)s app.",
+        "You were sent the list of your connected apps: %(num)s apps.",
+    ),
+    App.CONSENTS_EXPORTED: _n("You downloaded %(num)s agreement.", "You downloaded %(num)s agreements."),
     EventName.READINGS_SEEN: _n("You looked at %(num)s measurement.", "You looked at %(num)s measurements."),
     EventName.APP_SEARCHED_OBSERVATIONS: _n(
         "%(app)s read %(num)s measurement: %(metrics)s.", "%(app)s read %(num)s measurements: %(metrics)s."
@@ -116,6 +132,9 @@ REASONS: Mapping[str, str] = {
     "no consent": _("you have not agreed to a purpose for it"),
     "not referenced": _("it may read none of the device's measurements"),
     "grant revoked": _("you had ended its access"),
+    "approval awaited": _("it waits for your answer about its new version"),
+    "The app has left the catalogue.": _("it left the catalogue"),
+    "The day came that the patient had chosen.": _("the day came that you had chosen"),
     "token revoked": _("its access had been ended"),
     "token expired": _("its access had run out"),
     "grant expired": _("its access had run out"),
@@ -141,8 +160,7 @@ def sentence(entry: Entry, words: Words, names: Names) -> str:
     if refused:
         template = REFUSED.get(entry.event)
         if template is None and entry.actor_kind == "app":
-            why = words.gettext(REASONS.get(entry.reason or "", ANOTHER_REASON))
-            return words.gettext(APP_REFUSED, **values, why=why)
+            return words.gettext(APP_REFUSED, **values)
         return words.gettext(template or SOMEBODY_REFUSED, **values)
     if entry.event in REFUSED and entry.event not in PERMITTED:
         return words.gettext(REFUSED[entry.event], **values)
@@ -178,8 +196,16 @@ def _values(entry: Entry, words: Words, names: Names) -> dict[str, str]:
         "source": str(entry.details.get("source") or ""),
         "user": str(entry.details.get("user", "")),
         "called": str(entry.details.get("called", "")),
+        "why": words.gettext(REASONS.get(entry.reason or "", ANOTHER_REASON)),
+        "until": _day(entry, words),
         "event": entry.event,
     }
+
+
+def _day(entry: Entry, words: Words) -> str:
+    """The day that a row is about."""
+    text = entry.details.get("until")
+    return words.day(date.fromisoformat(str(text))) if text else ""
 
 
 def _device(entry: Entry, names: Names) -> str:
