@@ -6,7 +6,7 @@
 ``value``      decimal number; for a metric with components one column for each instead: ``systolic``, ``diastolic``
 ``device``     optional: serial number or name of what measured, so that two of them stay apart
 ``seq``        optional: sequence number of the device
-``status``     optional: ``final`` or ``preliminary``
+``status``     optional: ``final``, ``preliminary`` or ``corrected``
 ``context.…``  optional: anything beside the value, for instance ``context.meal``
 
 Comma, semicolon or tab stand between; where it is not the comma, a number may have a decimal comma.
@@ -24,10 +24,10 @@ from device_gateway_files.values import NO_TIME, decimal_text
 NEEDED: Final = frozenset({"time", "metric", "unit"})
 COMPONENTS: Final = frozenset(component.key for metric in METRICS.values() for component in metric.components)
 CONTEXT: Final = "context."
-STATUSES: Final = frozenset({"", "final", "preliminary"})
+STATUSES: Final = frozenset({"", "final", "preliminary", "corrected"})
 LARGEST_SEQ: Final = 2**63 - 1
 BAD_SEQ: Final = Rejected("/seq", "a whole number from 0 is needed")
-BAD_STATUS: Final = Rejected("/status", "final or preliminary is needed")
+BAD_STATUS: Final = Rejected("/status", "final, preliminary or corrected is needed")
 
 
 class Table(NamedTuple):

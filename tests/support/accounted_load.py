@@ -5,7 +5,8 @@ is one message received. A repeated reading is sent in a message of its own, as 
 history again.
 
 What must become of them does not depend on the order in which they come: of the contents that a reading was sent with,
-one is stored, each other one corrects it, and everything beyond that is a duplicate.
+one is stored, each other one corrects it, and everything beyond that is a duplicate. A correction says that it is one,
+so that the first of the contents is never the current one of several.
 """
 
 import random
@@ -36,7 +37,7 @@ class Plan:
     """What one device sends, in this order, and what must become of it."""
 
     messages: Sequence[Sent]
-    contents: dict[int, set[float]]  # by the minute that is measured: every value that it was sent with
+    contents: dict[int, set[float]]  # by the minute that is measured: every value that it was sent with, lowest first
     rejected: set[bytes]  # payloads with a reading that cannot be true
     garbage: set[bytes]  # payloads that hold no reading
     counts: Counter[str]
@@ -63,7 +64,8 @@ def plan(seed: int, count: int) -> Plan:
             known = contents[minute]
             value = chance.choice(sorted(known)) if kind == "duplicate" else LOWEST_MG_DL + minute % 200 + len(known)
             known.add(value)
-            messages.append(Sent(_message(name, _reading(minute, value)), name))
+            status = {"status": "corrected"} if value != min(known) else {}  # of any kind but the first
+            messages.append(Sent(_message(name, _reading(minute, value) | status), name))
         if kind in apart:
             apart[kind].add(messages[-1].payload)
     return Plan(messages, contents, apart["rejected"], apart["quarantined"], Counter(("stored", *kinds)))

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-Status = Literal["final", "preliminary"]
+Status = Literal["final", "preliminary", "corrected"]
 
 ContextValue = str | int | bool
 SequenceNumber = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]  # the column is an int8
@@ -32,6 +32,8 @@ class Reading(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):  # no 
                 through the sender
     seq         sequence number of the device, 0 where it has none
     context     meal, posture, sensor status…; part of the content of a reading. Never changed: readings may share it
+    status      a sender that corrects what it sent says ``corrected``: then what it sent before never takes its place,
+                should it come later. In the same way what is final stays before what is preliminary
     """
 
     metric: str

@@ -13,7 +13,8 @@ from device_gateway.readings.model import Reading, Rejected
 from device_gateway.readings.packed import number_of
 
 DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,8})(?:\.([0-9]{1,6}))?", re.ASCII)  # 15 digits: a float8 keeps them all
-STATUS_BITS = {"final": 0, "preliminary": 1 << 8}  # bits 8-10 of the column flags; numbers are never reused
+# Bits 8-10 of the column flags; numbers are never reused. The database ranks them, see 0019_late_originals.sql.
+STATUS_BITS = {"final": 0, "preliminary": 1 << 8, "corrected": 2 << 8}
 REMEMBERED_VALUES = 4096  # decimal strings remembered per scale; a sensor prints some hundred
 CLOCK_TOLERANCE_S = 300  # s a sender's clock may run ahead of ours before a time counts as in the future
 

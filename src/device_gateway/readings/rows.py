@@ -19,7 +19,7 @@ from device_gateway.readings.reading_id import ReadingId, microseconds
 UNIT_MASK: Final = 0xFF  # bits 0-7 of the column flags: number of the sent unit
 STATUS_SHIFT: Final = 8  # bits 8-10: status
 STATUS_MASK: Final = 0x7
-STATUSES: Final[tuple[Status, ...]] = ("final", "preliminary")
+STATUSES: Final[tuple[Status, ...]] = ("final", "preliminary", "corrected")
 DECIMALS_BITS: Final = 4  # per component in the column decimals, the first component lowest
 DECIMALS_MASK: Final = 0xF
 

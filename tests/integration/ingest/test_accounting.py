@@ -143,7 +143,7 @@ NUMBERS = st.one_of(st.integers(), st.sampled_from([0, 2**31, 2**63 - 1, 2**63, 
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "metric": TEXT, "unit": TEXT, "value": TEXT, "components": ANYTHING, "at": TIMES, "device": st.none() | TEXT,
     "seq": NUMBERS, "context": st.none() | st.dictionaries(TEXT, st.one_of(TEXT, NUMBERS, st.booleans()), max_size=3),
-    "status": st.sampled_from(["final", "preliminary", "?"]),
+    "status": st.sampled_from(["final", "preliminary", "corrected", "?"]),
 }  # fmt: skip
 READINGS = st.fixed_dictionaries({}, optional=FIELDS).map(lambda odd: {**weight("70.5", AT), **odd})
 CLOCKS = st.fixed_dictionaries({"raw": TIMES, "measured_at": TIMES}, optional={"device": TEXT})

@@ -141,6 +141,21 @@ def test_a_late_redelivery_of_any_past_version_does_not_undo_a_correction(
     assert kept(world, series) == [(71.7, 3)]
 
 
+@pytest.mark.parametrize("order", list(permutations((1, 0, 2))))
+def test_what_is_corrected_stays_current_and_what_is_final_before_what_is_preliminary_in_whatever_order_they_come(
+    world: World, writer: ReadingWriter, series: int, order: tuple[int, ...]
+) -> None:
+    """As when a worker died that held the original, and the broker sends it again behind its correction."""
+    contents = {status: row(series, 71 + status, flags=5 | status << 8) for status in order}
+    assert [put(writer, contents[status]) for status in order] == [[STORED], [CORRECTED], [CORRECTED]]
+    assert kept(world, series) == [(73, 3)]
+    assert sorted(value for value, _ in history(world, series)) == [71, 72]
+    assert sorted(version for _, version in history(world, series)) == [1, 2]
+    assert put(writer, *contents.values()) == [DUPLICATE] * 3
+    assert put(writer, row(series, 80, flags=5 | 2 << 8)) == [CORRECTED]
+    assert kept(world, series) == [(80, 4)]
+
+
 def test_a_redelivery_that_races_a_correction_does_not_undo_it(
     world: World, writer: ReadingWriter, series: int
 ) -> None:

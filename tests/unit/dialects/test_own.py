@@ -111,7 +111,7 @@ READINGS = st.builds(
     device=st.none() | TEXT,
     seq=st.integers(0, 2**63 - 1),
     context=st.none() | st.dictionaries(TEXT, TEXT | st.integers(-(2**63), 2**63 - 1) | st.booleans(), max_size=3),
-    status=st.sampled_from(["final", "preliminary"]),
+    status=st.sampled_from(["final", "preliminary", "corrected"]),
 )
 
 
