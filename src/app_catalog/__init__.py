@@ -41,6 +41,7 @@ from app_catalog.oauth.signing_keys import keep_signing_keys
 from app_catalog.reports.lapse import keep_agreements
 from app_catalog.review.decision import approve_application, refuse_application
 from app_catalog.routes import routes
+from app_catalog.sandbox.simulated import apps_of_simulated
 from app_catalog.scopes.evaluation import ALL, ValueSets, allowed_codes, covers
 from app_catalog.scopes.grammar import Constraint, Scope, Scopes
 from app_catalog.scopes.grammar import parse as parse_scopes
@@ -127,6 +128,7 @@ __all__ = [
     "allowed_codes",
     "answer_question",
     "app_by_id",
+    "apps_of_simulated",
     "app_news",
     "approve_application",
     "apps_by_status",

@@ -36,12 +36,18 @@ async def overview(wiring: Wiring, request: Request) -> Response:
     async with wiring.pool.connection() as connection:
         memberships = await _memberships(connection, person.id)
         vendors = [row.id for row in memberships]
+        writable = {row.id for row in memberships if row.role in WRITERS}
         apps = [app for app in await apps_of_vendors(connection, vendors) if app.status is not Status.CANDIDATE]
         applications = await (await connection.execute(APPLICATIONS_OF_VENDORS, (person.id,))).fetchall()
     context = {
         "vendors": memberships,
         "apps": [
-            {"app": app, "has_secret": PROFILES[app.profile].has_secret, "has_keys": PROFILES[app.profile].has_keys}
+            {
+                "app": app,
+                "has_secret": PROFILES[app.profile].has_secret,
+                "has_keys": PROFILES[app.profile].has_keys,
+                "is_writer": app.vendor_id in writable,
+            }
             for app in apps
         ],
         "applications": applications,

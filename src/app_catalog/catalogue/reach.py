@@ -5,6 +5,7 @@ from uuid import UUID
 from app_catalog.catalogue.apps import App
 from app_catalog.catalogue.circle import is_in_circle
 from app_catalog.catalogue.status import Status
+from app_catalog.sandbox.tested import is_simulated
 from app_catalog.wiring import Connection
 
 
@@ -15,6 +16,8 @@ async def may_connect(connection: Connection, app: App, subject: UUID) -> bool:
     """
     if app.tested:
         return True
+    if await is_simulated(connection, subject):
+        return False
     if app.status is Status.PRE_SERIES:
         return await is_in_circle(connection, app.id, subject)
     return app.effect.pairs

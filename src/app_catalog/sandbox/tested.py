@@ -36,3 +36,11 @@ async def app_for(connection: Connection, app_id: UUID, subject: UUID | None) ->
     if tested is None or sandbox.ended_at is not None or sandbox.vendor_id != app.vendor_id:
         raise NotAllowed("A simulated patient is for the apps of its own vendor that wait for a decision.")
     return tested
+
+
+async def app_connected(connection: Connection, app_id: UUID, subject: UUID) -> App | None:
+    """The app behind a connection of the space `subject`, whatever has become of either."""
+    try:
+        return await app_for(connection, app_id, subject)
+    except NotAllowed:
+        return await app_by_id(connection, app_id)

@@ -11,9 +11,6 @@ ADD_VENDOR = "INSERT INTO catalogue.vendor (id, name, contact, created_at) VALUE
 ADD_MEMBER = """INSERT INTO catalogue.vendor_member (vendor_id, person, added_at, role, display_name)
   VALUES (%s, %s, %s, 'owner', %s)"""
 VENDOR = "SELECT id, name, contact, contact_email, contact_verified_at, oid FROM catalogue.vendor WHERE id = %s"
-ORGANISATIONS_OF = """SELECT v.id, v.name, m.role
-  FROM catalogue.vendor v JOIN catalogue.vendor_member m ON m.vendor_id = v.id
-  WHERE m.person = %s AND m.left_at IS NULL ORDER BY lower(v.name), v.id"""
 VENDORS_OF = "SELECT vendor_id FROM catalogue.vendor_member WHERE person = %s AND left_at IS NULL"
 
 
@@ -51,8 +48,3 @@ async def vendor_by_id(connection: Connection, vendor_id: UUID) -> Row:
     if row is None:
         raise Unknown
     return row
-
-
-async def organisations_of(connection: Connection, person_id: UUID) -> list[Row]:
-    """`id`, `name` and `role` of the organisations that a person is a member of, by name."""
-    return await (await connection.execute(ORGANISATIONS_OF, (person_id,))).fetchall()

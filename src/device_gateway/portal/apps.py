@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from app_catalog import (
     SOON,
     ConnectedApp,
+    apps_of_simulated,
     connected_apps,
     consents_given,
     last_day,
@@ -31,6 +32,7 @@ async def apps(request: Request, account: Patient) -> Response:
     space, now = space_of(account), wiring_of(request).clock()
     async with pool_of(request).connection() as connection:
         connected = await connected_apps(connection, space)
+        tried = await apps_of_simulated(connection, space) if account.simulated else []
         given = await consents_given(connection, space)
         listed = await unseen_list(connection, space)
         if listed is not None:
@@ -40,6 +42,7 @@ async def apps(request: Request, account: Patient) -> Response:
         "apps": connected,
         "former": {one.app_id: one.shown["app"] for one in reversed(given) if one.app_id not in here},
         "listed": listed,
+        "tried": tried,
         "describe": wiring_of(request).data_plane.describe,
         "last_day": lambda at: last_day(at, account.zone),
         "soon": now + SOON,
