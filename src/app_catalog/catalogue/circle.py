@@ -18,10 +18,12 @@ from app_catalog.events import EventName
 from app_catalog.space import space
 from app_catalog.vendors.role import WRITERS, require
 from app_catalog.wiring import CatalogueEvent, Connection, Journal, Person
+from app_catalog.words import marked
 
 PLACES = 100  # of an app over all its links: as many first users as a vendor can listen to; more is for the list
 LIFE = timedelta(days=30)  # of a link
 SECRET_BYTES = 24
+ENDED = marked("This invitation has ended.")
 MAX_LABEL = 80  # characters
 
 # Links that are over hold the places that were taken, the others all that they have.
@@ -123,7 +125,7 @@ async def invited_app(connection: Connection, secret: str, now: datetime) -> tup
     row = await (await connection.execute(OPEN, (_hash(secret), now))).fetchone()
     app = await app_by_id(connection, row.app_id) if row else None
     if row is None or app is None or app.status is not Status.PRE_SERIES:
-        raise Unknown("This invitation has ended.")
+        raise Unknown(ENDED)
     return app, bool(row.has_place)
 
 

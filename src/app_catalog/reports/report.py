@@ -23,8 +23,7 @@ from app_catalog.words import marked
 MAX_A_DAY = 5  # reports of one patient on one app: more is a mishap, or somebody who wants to drown the others
 MAX_CONTACT = 200  # characters
 
-NUMBER = """INSERT INTO catalogue.reporter (app_id, subject) VALUES (%(app)s, %(subject)s)
-  ON CONFLICT (app_id, subject) DO NOTHING"""
+ADD_NUMBER = "INSERT INTO catalogue.reporter (app_id, subject) VALUES (%(app)s, %(subject)s) RETURNING number"
 NUMBER_OF = "SELECT number FROM catalogue.reporter WHERE app_id = %(app)s AND subject = %(subject)s"
 MADE_LATELY = "SELECT count(*) AS n FROM catalogue.report WHERE reporter = %s AND at > %s"
 ADD = """INSERT INTO catalogue.report (id, app_id, audit_id, reporter, category, text, contact, at)
@@ -100,9 +99,7 @@ async def make_report(
     reached = f"{person.display_name}, {checked_text('/contact', contact, MAX_CONTACT)}" if contact.strip() else None
     async with space(connection, person.subject):
         app = await _reportable(connection, app_id)
-        who = {"app": app_id, "subject": person.subject}
-        await connection.execute(NUMBER, who)
-        number = (await (await connection.execute(NUMBER_OF, who)).fetchall())[0].number
+        number = await _number(connection, app_id, person.subject)
         lately = await (await connection.execute(MADE_LATELY, (number, now - timedelta(days=1)))).fetchall()
         if lately[0].n >= MAX_A_DAY:
             raise WrongState("You reported this app several times today: that is being looked at.")
@@ -130,6 +127,13 @@ async def reports_of(connection: Connection, subject: UUID) -> list[OwnReport]:
         )
         for row in rows
     ]  # fmt: skip
+
+
+async def _number(connection: Connection, app_id: UUID, subject: UUID) -> int:
+    """The patient's number with this app, whose row is locked: it is given once."""
+    who = {"app": app_id, "subject": subject}
+    row = await (await connection.execute(NUMBER_OF, who)).fetchone()
+    return int(row.number if row else (await (await connection.execute(ADD_NUMBER, who)).fetchall())[0].number)
 
 
 async def _reportable(connection: Connection, app_id: UUID) -> App:
