@@ -30,9 +30,9 @@ ACCEPT = """UPDATE catalogue.agreement SET accepted_by = %s, accepted_by_name = 
 APPLICATION_OF = "SELECT application_id FROM catalogue.agreement WHERE id = %s"
 _AGREEMENTS = """SELECT g.id, g.app_id, g.application_id, g.starts_on, g.ends_on, g.text_version, g.text,
     g.offered_by_name, g.offered_at, g.accepted_by_name, g.accepted_at FROM catalogue.agreement g"""
-NEWEST = f"{_AGREEMENTS} WHERE g.application_id = %s ORDER BY g.offered_at DESC, g.id LIMIT 1"
+NEWEST = f"{_AGREEMENTS} WHERE g.application_id = %s ORDER BY g.offered_at DESC, g.ends_on DESC LIMIT 1"
 IN_FORCE = f"""{_AGREEMENTS} JOIN catalogue.app a ON a.id = g.app_id AND a.application_id = g.application_id
-  WHERE g.app_id = %s AND g.accepted_at IS NOT NULL ORDER BY g.offered_at DESC, g.id LIMIT 1"""
+  WHERE g.app_id = %s AND g.accepted_at IS NOT NULL ORDER BY g.offered_at DESC, g.ends_on DESC LIMIT 1"""
 
 LONGEST: Final = timedelta(
     days=3 * 366
