@@ -15,9 +15,9 @@ from app_catalog.catalogue import pages as catalogue
 from app_catalog.clients import pages as clients
 from app_catalog.consents import notification
 from app_catalog.fixed_paths import FixedPaths
-from app_catalog.interoperability import pages as interoperability
 from app_catalog.criteria import pages as criteria
 from app_catalog.documents import pages as documents
+from app_catalog.interoperability import pages as interoperability
 from app_catalog.oauth import (
     authorize,
     consent_answer,
@@ -77,6 +77,7 @@ def routes(wiring: Wiring) -> tuple[FixedPaths, list[BaseRoute]]:
         _route(brands.PATH, partial(brands.brands, wiring), "GET"),
         _route(api.PATH, partial(api.apps, wiring), "GET"),
         _route(f"{api.PATH}/{{app_id}}", partial(api.app, wiring), "GET"),
+        _route("/api/catalogue/criteria", partial(criteria.criteria_json, wiring), "GET"),
         *(_route(path, page(wiring, handler), *methods) for path, handler, *methods in PAGES),
     ]
 
