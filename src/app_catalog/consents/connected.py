@@ -1,7 +1,7 @@
 """The apps that a patient is connected with, for the patient's own page."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from app_catalog.catalogue.apps import App, Purpose, purpose_from
@@ -16,15 +16,15 @@ CONNECTED = """SELECT p.id, p.app_id, p.created_at, p.answered_at,
       WHERE g.pairing_id = p.id) AS last_token_at,
     EXISTS (SELECT FROM catalogue.access_grant g JOIN catalogue.token t ON t.grant_id = g.id
       WHERE g.pairing_id = p.id AND g.revoked_at IS NULL AND t.kind = 'refresh' AND t.used_at IS NULL
-        AND t.revoked_at IS NULL AND t.expires_at > now()) AS stays_connected,
+        AND t.revoked_at IS NULL AND t.expires_at > %(now)s) AS stays_connected,
     (SELECT jsonb_agg(to_jsonb(u) || jsonb_build_object('given_at', c.given_at, 'ends_at', c.ends_at)
         ORDER BY u.position)
       FROM catalogue.consent c JOIN catalogue.purpose u ON u.id = c.purpose_id
-      WHERE c.pairing_id = p.id AND c.withdrawn_at IS NULL AND c.ends_at > now()) AS consented
+      WHERE c.pairing_id = p.id AND c.withdrawn_at IS NULL AND c.ends_at > %(now)s) AS consented
   FROM catalogue.pairing p
   WHERE p.subject = %(subject)s AND (
     EXISTS (SELECT FROM catalogue.consent c
-      WHERE c.pairing_id = p.id AND c.withdrawn_at IS NULL AND c.ends_at > now())
+      WHERE c.pairing_id = p.id AND c.withdrawn_at IS NULL AND c.ends_at > %(now)s)
     OR EXISTS (SELECT FROM catalogue.access_grant g WHERE g.pairing_id = p.id AND g.revoked_at IS NULL))
   ORDER BY p.created_at, p.id"""
 
@@ -61,10 +61,12 @@ class ConnectedApp:
         return max((given.ends_at for given in self.purposes), default=None)
 
 
-async def connected_apps(connection: Connection, subject: UUID) -> list[ConnectedApp]:
-    """The apps connected with the space `subject`, oldest first; suspended ones too."""
+async def connected_apps(connection: Connection, subject: UUID, now: datetime | None = None) -> list[ConnectedApp]:
+    """The apps connected with the space `subject` at this moment, oldest first; suspended ones too."""
     async with space(connection, subject):
-        rows = await (await connection.execute(CONNECTED, {"subject": subject})).fetchall()
+        rows = await (
+            await connection.execute(CONNECTED, {"subject": subject, "now": now or datetime.now(UTC)})
+        ).fetchall()
         questions = await open_questions(connection, subject)
         connected = []
         for row in rows:

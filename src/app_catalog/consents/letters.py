@@ -97,7 +97,7 @@ async def send_lists(connection: Connection, journal: Journal, patients: Patient
             parameters = {"subject": row.subject, "now": now, "before": before}
             if await (await connection.execute(TAKE_LIST, parameters)).fetchone() is None:
                 continue
-            apps = await connected_apps(connection, row.subject)
+            apps = await connected_apps(connection, row.subject, now)
             await patients.write(connection, row.subject, _list(apps, await patients.zone(connection, row.subject)))
             event = CatalogueEvent(
                 EventName.APPS_LISTED, row.subject, SYSTEM.kind, None, SYSTEM.display_name, "apps", count=len(apps),

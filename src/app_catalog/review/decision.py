@@ -7,6 +7,7 @@ from app_catalog.applications.submission import Step
 from app_catalog.catalogue.apps import App, app_by_id
 from app_catalog.catalogue.change import add_step, check_reason, check_step, event_of_app, locked_app
 from app_catalog.catalogue.status import Status
+from app_catalog.consents.reapproval import on_new_version
 from app_catalog.errors import Unknown, WrongState
 from app_catalog.events import EventName
 from app_catalog.review.dossier import Dossier, opened
@@ -50,6 +51,8 @@ async def approve_application(
         else:
             status = app.status
         await connection.execute(PUT_IN_FORCE, (application_id, status.value, app.id))
+        if app.status is not Status.CANDIDATE:
+            await on_new_version(connection, app_id=app.id, version=application_id, former=app.application_id, now=now)
         await add_step(
             connection, app, Step.APPROVED, status, application_id=application_id, actor=person, reason=reason, now=now
         )
