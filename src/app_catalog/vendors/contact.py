@@ -10,8 +10,10 @@ from app_catalog.vendors.mailbox import mailbox
 from app_catalog.vendors.role import Role, require
 from app_catalog.vendors.step import VendorStep, note
 from app_catalog.wiring import Connection, Journal, Mail, Person, Row
+from app_catalog.words import marked
 
 PATH = "/catalogue/vendor/contact"
+NO_LINK = marked("This link was used before, is too old, or was replaced by another one.")
 LINK_LIFE = timedelta(days=2)
 MAX_LINKS_AN_HOUR = 5  # to addresses that may be anybody's
 VENDOR = "SELECT name, contact_email, contact_verified_at FROM catalogue.vendor WHERE id = %s FOR UPDATE"
@@ -68,7 +70,7 @@ async def contact_of_link(connection: Connection, token: str, now: datetime) -> 
     """`vendor_id`, `name` and `email` that a link would confirm. Raises Unknown for one that does not work."""
     row = await (await connection.execute(LINK, (sha256(token), now))).fetchone()
     if row is None:
-        raise Unknown("This link was used before, is too old, or was replaced by another one.")
+        raise Unknown(NO_LINK)
     return row
 
 

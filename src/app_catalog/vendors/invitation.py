@@ -14,8 +14,10 @@ from app_catalog.vendors.mailbox import mailbox
 from app_catalog.vendors.role import Role, require, role_of
 from app_catalog.vendors.step import VendorStep, note
 from app_catalog.wiring import Connection, Journal, Mail, Person, Row
+from app_catalog.words import marked
 
 PATH = "/catalogue/vendor/join"
+NO_INVITATION = marked("This invitation was used, was withdrawn, or is too old.")
 LIFE = timedelta(days=7)
 MAX_A_DAY = 20  # of one organisation: to addresses that may be anybody's
 VENDOR_NAME = "SELECT name FROM catalogue.vendor WHERE id = %s FOR UPDATE"
@@ -95,7 +97,7 @@ async def invitation_of_link(connection: Connection, token: str, now: datetime) 
     """`id`, `vendor_id`, `vendor_name`, `email`, `role`, `invited_by_name`. Raises Unknown."""
     row = await (await connection.execute(OF_LINK, (sha256(token), now))).fetchone()
     if row is None:
-        raise Unknown("This invitation was used, was withdrawn, or is too old.")
+        raise Unknown(NO_INVITATION)
     return row
 
 
