@@ -17,6 +17,12 @@ requirements of `hl7.fhir.uv.smart-app-launch_2.2.0`; all that a server SHALL or
 
 Capability sets: **Patient Access for Standalone Apps** and **Patient Access for EHR Launch (i.e. from Portal)**, with
 OpenID Connect where `DEVICE_GATEWAY_CATALOGUE_KEY` is set.
+
+User-access Brands are at `/brands.json`: one brand and our endpoint. `DEVICE_GATEWAY_BRAND` names a TOML file that
+describes it; what it leaves out comes from the public URL. Its entries: `name`, `website`, `aliases`, `categories`,
+`logo`, `logo_license`, `brand_bundle`, `portal_name`, `portal_description`, `portal_url`, `portal_logo`,
+`portal_logo_license`, `developer_url`, `endpoint_name`, and the tables `[[identifiers]]` (`system`, `value`; the first
+one is the primary brand's) and `[[addresses]]` (`line`, `city`, `state`, `postalCode`, `country`).
 """
 
 

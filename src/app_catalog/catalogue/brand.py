@@ -1,7 +1,7 @@
 """The organisation that this server speaks for, as SMART's User-access Brands publish it (SMART App Launch 2.2)."""
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 URI: Final = "urn:ietf:rfc:3986"
 CATEGORIES: Final = frozenset({"clinical", "insurance", "laboratory", "imaging", "pharmacy", "network", "aggregator"})
 TEXTS: Final = ("name", "website", "logo", "logo_license", "portal_name", "portal_description", "portal_url",
-                "portal_logo", "portal_logo_license", "developer_url")  # fmt: skip
+                "portal_logo", "portal_logo_license", "developer_url", "brand_bundle", "endpoint_name")  # fmt: skip
 LISTS: Final = ("aliases", "categories")
 TABLES: Final = ("identifiers", "addresses")
 URLS: Final = frozenset({"website", "logo", "logo_license", "portal_url", "portal_logo", "portal_logo_license",
-                         "developer_url"})  # fmt: skip
+                         "developer_url", "brand_bundle"})  # fmt: skip
 ADDRESS: Final = frozenset({"line", "city", "state", "postalCode", "country"})
 
 
@@ -29,6 +29,7 @@ class Brand:
     identifiers  (system, value); the first is what the SMART configuration names
     addresses    FHIR Address elements
     changed      when any of this changed last
+    brand_bundle where more is said of this brand, elsewhere
     """
 
     name: str
@@ -46,7 +47,8 @@ class Brand:
     portal_logo: str = ""
     portal_logo_license: str = ""
     developer_url: str = ""
-    endpoint_name: str = field(default="FHIR R4")
+    brand_bundle: str = ""
+    endpoint_name: str = "FHIR R4"
 
     @property
     def identifier(self) -> dict[str, str]:

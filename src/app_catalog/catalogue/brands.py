@@ -85,7 +85,12 @@ def endpoint(brand: Brand, fhir_url: str) -> dict[str, Any]:
 
 
 def _extensions(brand: Brand, endpoint_reference: dict[str, str]) -> Iterator[dict[str, Any]]:
-    if branding := _parts(("brandLogo", "valueUrl", brand.logo), ("brandLogoLicense", "valueUrl", brand.logo_license)):
+    branding = _parts(
+        ("brandLogo", "valueUrl", brand.logo),
+        ("brandLogoLicense", "valueUrl", brand.logo_license),
+        ("brandBundle", "valueUrl", brand.brand_bundle),
+    )
+    if branding:
         yield {"url": f"{EXTENSION}organization-brand", "extension": branding}
     portal = _parts(
         ("portalName", "valueString", brand.portal_name),

@@ -152,6 +152,7 @@ async def test_the_brands_bundle_is_fhir_r4_and_names_one_brand_with_our_endpoin
     assert endpoint.address == FHIR
     assert brand.endpoint[0].reference == f"Endpoint/{endpoint.id}"
     assert brand.active is True
+    assert brand.meta.lastUpdated.isostring == bundle.timestamp.isostring
     told = smart_configuration(host.wiring)
     assert told["user_access_brand_bundle"] == f"{ISSUER}/brands.json"
     assert told["user_access_brand_identifier"] == {"system": "urn:ietf:rfc:3986", "value": "https://clinic.example"}
@@ -171,7 +172,7 @@ async def test_a_file_says_everything_of_a_brand_that_the_profiles_want_supporte
         'logo = "https://lac.example/logo.svg"\nlogo_license = "https://lac.example/l"\nportal_name = "Mon Lac"\n'
         'portal_description = "Pour *tous*."\nportal_url = "https://mon.lac.example"\n'
         'portal_logo = "https://lac.example/p.svg"\nportal_logo_license = "https://lac.example/p"\n'
-        'developer_url = "https://dev.lac.example"\n'
+        'developer_url = "https://dev.lac.example"\nbrand_bundle = "https://lac.example/b"\nendpoint_name = "R4"\n'
         '[[identifiers]]\nsystem = "urn:oid:1.2.250.1.71.4.2.2"\nvalue = "1750000001"\n'
         '[[addresses]]\nline = ["1 quai"]\ncity = "Annecy"\npostalCode = "74000"\ncountry = "FR"\n'
     )
@@ -183,8 +184,8 @@ async def test_a_file_says_everything_of_a_brand_that_the_profiles_want_supporte
     assert brand["identifier"] == [{"system": "urn:oid:1.2.250.1.71.4.2.2", "value": "1750000001"}]
     assert brand["address"][0]["city"] == "Annecy"
     told = {part["url"]: part for extension in brand["extension"] for part in extension["extension"]}
-    assert set(told) == {"brandLogo", "brandLogoLicense", "portalName", "portalDescription", "portalUrl", "portalLogo",
-                         "portalLogoLicense", "portalEndpoint"}  # fmt: skip
+    assert set(told) == {"brandLogo", "brandLogoLicense", "brandBundle", "portalName", "portalDescription", "portalUrl",
+                         "portalLogo", "portalLogoLicense", "portalEndpoint"}  # fmt: skip
     assert endpoint["contact"][0]["value"] == "https://dev.lac.example"
     assert "data-absent-reason" not in str(document)
 
