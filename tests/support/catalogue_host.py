@@ -23,6 +23,7 @@ from app_catalog import (
     Application,
     CatalogueEvent,
     EndedGrant,
+    PatientLetter,
     PurposeDraft,
     Scope,
     SimulatedPatient,
@@ -124,6 +125,21 @@ class NamedSandbox:
 
     async def end(self, connection: Any, subject: UUID) -> None:  # noqa: ARG002
         self.done.append(("end", subject))
+
+
+@dataclass
+class ListedPatients:
+    """Letters to patients, in a list."""
+
+    sent: list[tuple[UUID, PatientLetter]] = field(default_factory=list)
+
+    async def zone(self, connection: Any, subject: UUID) -> str:  # noqa: ARG002
+        return "Europe/Paris"
+
+    async def write(self, connection: Any, subject: UUID, letter: PatientLetter) -> None:
+        row = await (await connection.execute("SELECT current_setting('app.space', true) AS space")).fetchone()
+        assert row.space == str(subject)
+        self.sent.append((subject, letter))
 
 
 class Host:
