@@ -22,7 +22,7 @@ class ConsentedPurpose:
 
 @lru_cache(maxsize=KEPT)
 def consented_purposes(consented: str) -> tuple[ConsentedPurpose, ...]:
-    """What `catalogue.grant_state` lists as JSON, read. The same text is the same purposes: no state is kept here."""
+    """What `catalogue.grant_at` lists as JSON, read. The same text is the same purposes: no state is kept here."""
     return tuple(
         ConsentedPurpose(entry["key"], {"fr": entry["fr"], "en": entry["en"]}, parse(entry["scope"]).resources)
         for entry in json.loads(consented)
@@ -31,7 +31,7 @@ def consented_purposes(consented: str) -> tuple[ConsentedPurpose, ...]:
 
 @lru_cache(maxsize=KEPT)
 def effective_scopes(granted: str, consented: str) -> Scopes:
-    """`granted` within the scopes of the purposes `consented`, as `catalogue.grant_state` lists them.
+    """`granted` within the scopes of the purposes `consented`, as `catalogue.grant_at` lists them.
 
     Context scopes (a launch, offline access) belong to no purpose and stay.
     """

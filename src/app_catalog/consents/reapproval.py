@@ -1,7 +1,7 @@
 """Asking connected patients again: a new version of their app is in force, or they have come of age.
 
 What a purpose says word for word as before goes on until the limit; what is new or says something else opens nothing
-until the patient agrees; after the limit nothing is opened until they answer. `catalogue.grant_state` sees to that.
+until the patient agrees; after the limit nothing is opened until they answer. `catalogue.grant_at` sees to that.
 """
 
 from dataclasses import dataclass

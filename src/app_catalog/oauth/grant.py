@@ -85,7 +85,7 @@ async def grant_of_token(connection: Connection, access_token: str, now: datetim
     """
     if not access_token.isascii() or len(access_token) > MAX_TOKEN_LENGTH:
         return None
-    row = await (await connection.execute(STATE_OF_TOKEN, {"hash": sha256(access_token)})).fetchone()
+    row = await (await connection.execute(STATE_OF_TOKEN, {"hash": sha256(access_token), "now": now})).fetchone()
     if row is None or row.kind != "access":
         return None
     scopes = effective_scopes(row.scope, row.consented)

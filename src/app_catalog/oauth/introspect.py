@@ -101,7 +101,7 @@ async def introspect(wiring: Wiring, server: Server, request: Request) -> Respon
     except Refused as refused:
         return refusal(refused)
     async with wiring.pool.connection() as connection:
-        hashed = {"hash": sha256(presented.fields.text("token"))}
+        hashed = {"hash": sha256(presented.fields.text("token")), "now": wiring.clock()}
         row = await (await connection.execute(PRESENTED_TOKEN, hashed)).fetchone()
         if presented.bearer is not None:
             return await _for_bearer(wiring, connection, request, presented.bearer, row)

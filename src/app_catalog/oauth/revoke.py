@@ -65,7 +65,7 @@ async def revoke(wiring: Wiring, server: Server, request: Request) -> Response:
     oauth_request = OAuthRequest("POST", wiring.issuer + PATH, request.headers, presented.fields)
     async with wiring.pool.connection() as connection, connection.transaction():
         app = await app_by_client(connection, presented.client_id)
-        hashed = {"hash": sha256(presented.fields.text("token"))}
+        hashed = {"hash": sha256(presented.fields.text("token")), "now": wiring.clock()}
         row = await (await connection.execute(OPEN_TOKEN, hashed)).fetchone()
         decision = Decision(app, row, wiring.clock(), proof)
         return await settle(

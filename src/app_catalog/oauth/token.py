@@ -75,7 +75,7 @@ async def _refresh_at_once(
     wiring: Wiring, server: Server, connection: Connection, presented: Presented, proof: Proof | None
 ) -> Response | None:
     """A refresh in one look and one statement that writes; None where it takes more than that."""
-    hashed = {"hash": sha256(presented.fields.text("refresh_token"))}
+    hashed = {"hash": sha256(presented.fields.text("refresh_token")), "now": wiring.clock()}
     row = await (await connection.execute(PRESENTED_TOKEN, hashed)).fetchone()
     client = registered_client(row, presented.client_id)
     if client is None:
@@ -92,7 +92,7 @@ async def _exchange(
     name, open_it = PRESENTED[presented.fields.text("grant_type")]
     exchanged = presented.fields.text(name)
     app = await app_by_client(connection, presented.client_id)
-    row = await (await connection.execute(open_it, {"hash": sha256(exchanged)})).fetchone()
+    row = await (await connection.execute(open_it, {"hash": sha256(exchanged), "now": wiring.clock()})).fetchone()
     if row is not None and row.in_sandbox:
         app = await tested_app(connection, app.id) if app is not None and not app.tested else app
         held = await before_exchange(connection, row, wiring.clock(), code=name == "code")

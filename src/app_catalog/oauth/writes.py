@@ -2,14 +2,14 @@
 
 # What is consented to comes as text: `consents.effect` reads each text once.
 _GRANT = """hash, expires_at, used_at, grant_id, pairing_id, subject, person, grant_scope, grant_expires_at,
-  grant_revoked_at, app_id, client_id, app_status, app_name, profile, consented::text AS consented, waits_for_answer,
-  in_sandbox, tested_application"""
+  grant_revoked_at, app_id, client_id, app_status, app_name, profile, consented, waits_for_answer, in_sandbox,
+  tested_application"""
 _TOKEN = f"kind, scope, issued_at, revoked_at, certificate, {_GRANT}"
-OPEN_CODE = f"SELECT redirect_uri, code_challenge, {_GRANT} FROM catalogue.open_code(%(hash)s)"
-OPEN_TOKEN = f"SELECT sealed, {_TOKEN} FROM catalogue.open_token(%(hash)s)"
-STATE_OF_TOKEN = f"SELECT {_TOKEN} FROM catalogue.grant_of_token(%(hash)s)"
+OPEN_CODE = f"SELECT redirect_uri, code_challenge, {_GRANT} FROM catalogue.open_code(%(hash)s, %(now)s)"
+OPEN_TOKEN = f"SELECT sealed, {_TOKEN} FROM catalogue.open_token(%(hash)s, %(now)s)"
+STATE_OF_TOKEN = f"SELECT {_TOKEN} FROM catalogue.grant_of_token(%(hash)s, %(now)s)"
 PRESENTED_TOKEN = f"""SELECT sealed, secret_hash, former_secret_hash, former_secret_until, {_TOKEN}
-  FROM catalogue.presented_token(%(hash)s)"""
+  FROM catalogue.grant_of_token(%(hash)s, %(now)s)"""
 
 ADD_GRANT = """INSERT INTO catalogue.access_grant (id, pairing_id, subject, person, scope, created_at, expires_at,
     session, tested_application)

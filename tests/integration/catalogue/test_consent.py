@@ -192,9 +192,7 @@ async def test_serving_has_no_right_to_rewrite_history_or_to_look_across_spaces(
             "UPDATE catalogue.app_step SET reason = ''",
             "UPDATE catalogue.access_grant SET scope = ''",
             "UPDATE catalogue.token SET subject = subject",
-            "SELECT * FROM catalogue.token_state",
-            "SELECT * FROM catalogue.code_state",
-            "SELECT * FROM catalogue.grant_state",
+            "SELECT * FROM catalogue.grant_at(gen_random_uuid(), now())",
             "TRUNCATE catalogue.token",
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -204,6 +202,6 @@ async def test_serving_has_no_right_to_rewrite_history_or_to_look_across_spaces(
 def test_ingestion_has_no_business_here(ingest_url):
     with psycopg.connect(ingest_url, autocommit=True) as connection:
         connection.execute("SET ROLE gateway_ingest")
-        for statement in ("SELECT * FROM catalogue.app", "SELECT * FROM catalogue.grant_of_token('x')"):
+        for statement in ("SELECT * FROM catalogue.app", "SELECT * FROM catalogue.grant_of_token('x', now())"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(statement)

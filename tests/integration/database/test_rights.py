@@ -132,7 +132,6 @@ DEFINERS = {
     "gateway.sandbox_end": "of the present space, if it is a simulated patient's",
     "catalogue.grant_of_token": "a token by its hash",
     "catalogue.open_token": "a token by its hash",
-    "catalogue.presented_token": "a token by its hash, with its client's",
     "catalogue.open_code": "a code by its hash",
     "catalogue.subjects_of_app": "connections of an app that leaves the catalogue",
     "catalogue.grants_of_person": "grants of a person whose password changes",
