@@ -10,6 +10,7 @@ from starlette.responses import Response
 from app_catalog.applications.labels import STATES
 from app_catalog.applications.stored import StoredApplication, stored_application
 from app_catalog.catalogue.apps import apps_by_status
+from app_catalog.catalogue.causes import Cause
 from app_catalog.catalogue.change import WATCHERS
 from app_catalog.catalogue.status import FOLLOWS, Status
 from app_catalog.consents.wording import language_of
@@ -58,6 +59,8 @@ async def overview(wiring: Wiring, request: Request) -> Response:
         "states": STATES,
         "reviews": person.kind in REVIEWERS,
         "apps": [{"app": app, "next": sorted(FOLLOWS[app.status])} for app in apps],
+        "causes": list(Cause),
+        "is_reviewer": person.kind in REVIEWERS,
         "csrf_token": person.csrf_token,
     }
     return wiring.render(request, "app_catalog/review.html", context)
