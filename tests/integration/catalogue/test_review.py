@@ -8,13 +8,11 @@ from uuid import UUID
 import pytest
 from catalogue_host import Host, Somebody, application
 
-from app_catalog import app_by_id, approve_application, register_vendor
+from app_catalog import register_vendor
 from app_catalog.review.agreement import agreement_of, extend_agreement
 from app_catalog.review.evaluation import Recommendation, criteria_of, purposes_of
-from device_simulators.demo.approval import evaluate, refuse
+from device_simulators.demo.approval import evaluate
 from device_simulators.demo.submission import submit
-
-WHOLE = "Read in full."
 
 
 @dataclass
@@ -28,6 +26,10 @@ class Review:
     application_id: UUID
     first: Somebody = field(default_factory=lambda: Somebody("reviewer", display_name="Rémi"))
     second: Somebody = field(default_factory=lambda: Somebody("reviewer", display_name="Sarah"))
+
+    @property
+    def reviewers(self) -> tuple[Somebody, Somebody]:
+        return self.first, self.second
 
     @property
     def path(self) -> str:
@@ -56,14 +58,8 @@ class Review:
         async with self.host.pool.connection() as connection:
             criteria = {f"criterion-{row.code}": "agree" for row in await criteria_of(connection, self.application_id)}
             purposes = {f"purpose-{row.key}": "agree" for row in await purposes_of(connection, self.application_id)}
-        return {
-            **criteria,
-            **purposes,
-            "recommendation": "favourable",
-            "comment": WHOLE,
-            "action": "hand-in",
-            **changes,
-        }
+        whole = {"recommendation": "favourable", "comment": "Read in full.", "action": "hand-in"}
+        return {**criteria, **purposes, **whole, **changes}
 
 
 @pytest.fixture
@@ -235,13 +231,3 @@ async def test_an_agreement_is_lengthened_by_another_and_only_of_an_app_in_force
         await extend_agreement(connection, review.app_id, ends_on=end, person=review.first, **given)
         found = await agreement_of(connection, review.app_id)
         assert (found.ends_on, found.covers(end), found.accepted_by_name) == (end, False, "Somebody")
-
-
-async def test_a_refused_candidate_is_decided(review):
-    async with connected(review) as (connection, options):
-        await refuse(
-            connection, review.application_id, reviewers=(review.first, review.second), reason="No.", **options
-        )
-        with pytest.raises(Exception, match="found complete"):
-            await approve_application(connection, review.application_id, person=review.second, **options)
-        assert (await app_by_id(connection, review.app_id)).status == "CANDIDATE"
