@@ -6,7 +6,7 @@ from typing import Final
 from psycopg import AsyncConnection
 from starlette.requests import Request
 
-from app_catalog import AppGrant, BadCertificate, grant_of_token
+from app_catalog import AppGrant, BadCertificate, grant_of_token, watch_call
 from device_gateway.access import App, Deny, journal_decision
 from device_gateway.database.pool import Row
 from device_gateway.database.scoping import space_scope
@@ -37,10 +37,13 @@ async def calling_app(request: Request, connection: AsyncConnection[Row]) -> App
     That a token which used to work was turned away is written into the journal of its patient and committed; a token
     that never was has no patient.
     """
-    grant = await grant_of_token(connection, bearer_token(request), wiring_of(request).clock())
+    wiring = wiring_of(request)
+    grant = await grant_of_token(connection, bearer_token(request), wiring.clock())
     if grant is None:
         raise TokenRefused
     refusal = grant.refusal or _wrong_bearer(request, grant)
+    if grant.tested_application is not None:
+        await watch_call(connection, grant, refusal, wiring.data_plane, wiring.clock())
     if refusal is not None:
         await _journal_refusal(connection, grant, refusal)
         raise TokenRefused
