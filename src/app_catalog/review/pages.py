@@ -60,7 +60,6 @@ async def overview(wiring: Wiring, request: Request) -> Response:
         "reviews": person.kind in REVIEWERS,
         "apps": [{"app": app, "next": sorted(FOLLOWS[app.status])} for app in apps],
         "causes": list(Cause),
-        "is_reviewer": person.kind in REVIEWERS,
         "csrf_token": person.csrf_token,
     }
     return wiring.render(request, "app_catalog/review.html", context)
