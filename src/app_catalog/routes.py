@@ -14,9 +14,9 @@ from app_catalog.catalogue import api, brands, circle_pages, status_page
 from app_catalog.catalogue import pages as catalogue
 from app_catalog.clients import pages as clients
 from app_catalog.consents import notification
-from app_catalog.fixed_paths import FixedPaths
 from app_catalog.criteria import pages as criteria
 from app_catalog.documents import pages as documents
+from app_catalog.fixed_paths import FixedPaths
 from app_catalog.interoperability import pages as interoperability
 from app_catalog.oauth import (
     authorize,
@@ -112,10 +112,10 @@ PAGES: tuple[tuple[str, Handler, *tuple[str, ...]], ...] = (
     (f"{APPLICATION}/purposes/{{purpose}}", draft_pages.purpose, "GET", "POST"),
     (f"{APPLICATION}/documents", documents.documents, "GET", "POST"),
     (f"{APPLICATION}/documents/{{document_id}}/remove", documents.removed, "POST"),
+    (f"{APPLICATION}/logo", documents.picture, "GET"),
     (f"{APPLICATION}/logo", documents.new_logo, "POST"),
     (f"{APPLICATION}/criteria/{{area}}", draft_pages.criteria, "GET", "POST"),
     ("/catalogue/documents/{document_id}", documents.document, "GET"),
-    ("/catalogue/logos/{digest}", documents.picture, "GET"),
     ("/catalogue/criteria", criteria.criteria, "GET"),
     (criteria.DRAFT, criteria.draft, "GET", "POST"),
     (f"{criteria.DRAFT}/{{code}}", criteria.criterion, "GET", "POST"),

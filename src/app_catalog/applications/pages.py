@@ -21,13 +21,14 @@ from app_catalog.wiring import Connection, Row, Wiring
 
 UNDECIDED = frozenset({"draft", "submitted", "admissible"})
 # Without drafts that were discarded before anybody else saw them.
-APPLICATIONS_OF_VENDORS = """SELECT v.id, v.app_id, a.status, v.name, v.version, v.state, v.reason, m.role, n.name AS vendor,
-    v.saved_at AT TIME ZONE 'UTC' AS saved_at, v.submitted_at AT TIME ZONE 'UTC' AS submitted_at,
+APPLICATIONS_OF_VENDORS = """SELECT v.id, v.app_id, a.status, v.name, v.version, v.state, v.reason, m.role,
+    v.submitted_at AT TIME ZONE 'UTC' AS submitted_at,
     v.decided_at AT TIME ZONE 'UTC' AS decided_at
-  FROM catalogue.application v JOIN catalogue.app a ON a.id = v.app_id JOIN catalogue.vendor n ON n.id = a.vendor_id
+  FROM catalogue.application v JOIN catalogue.app a ON a.id = v.app_id
   JOIN catalogue.vendor_member m ON m.vendor_id = a.vendor_id AND m.person = %s AND m.left_at IS NULL
   WHERE v.state = 'draft' OR v.submitted_at IS NOT NULL ORDER BY v.created_at DESC, v.id"""
-MEMBERSHIPS = """SELECT n.id, n.name, m.role FROM catalogue.vendor n JOIN catalogue.vendor_member m ON m.vendor_id = n.id
+MEMBERSHIPS = """SELECT n.id, n.name, m.role
+  FROM catalogue.vendor n JOIN catalogue.vendor_member m ON m.vendor_id = n.id
   WHERE m.person = %s AND m.left_at IS NULL ORDER BY lower(n.name), n.id"""
 
 

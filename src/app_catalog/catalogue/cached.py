@@ -18,6 +18,7 @@ def cached(
     headers = {
         "ETag": f"W/{tag}" if weak else tag,
         "Cache-Control": control,
+        "X-Content-Type-Options": "nosniff",
         "Access-Control-Allow-Origin": "*",
         "Access-Control-Expose-Headers": "ETag",
     }
