@@ -13,6 +13,7 @@ from app_catalog import (
     Brand,
     CatalogueEvent,
     CertificateHeader,
+    Choice,
     EndedGrant,
     PublishedKeys,
     Scope,
@@ -22,7 +23,7 @@ from app_catalog import (
     brand_of_url,
     networks,
 )
-from device_gateway.access import VALUE_SETS
+from device_gateway.access import CATEGORY_SYSTEM, VALUE_SETS
 from device_gateway.accounts import Account, login_url, signed_in
 from device_gateway.accounts.sessions import account_of, opened_at, session_hash
 from device_gateway.catalogue_key import catalogue_key
@@ -73,6 +74,7 @@ def wiring_of(settings: Settings, pool: AsyncPool, pages: Pages) -> Wiring:
         sandbox=SimulatedPatients(),
         clock=lambda: datetime.now(UTC),
         value_sets=VALUE_SETS,
+        choices=choices(),
         management_url=f"{settings.public_url}/apps",
         brand=_brand(settings),
         certificates=CertificateHeader(
@@ -83,6 +85,26 @@ def wiring_of(settings: Settings, pool: AsyncPool, pages: Pages) -> Wiring:
         session=sign_in_of,
         review_quorum=settings.review_quorum,
     )
+
+
+def choices() -> tuple[Choice, ...]:
+    """What a purpose may read, for vendors to tick: each measurement, each category, all of them, and devices.
+
+    Nothing is offered to write: no route here takes it yet, and a scope for it can still be typed.
+    """
+    return (
+        *(
+            Choice(key, metric.names, _observations("code", metric.system, metric.code))
+            for key, metric in METRICS.items()
+        ),
+        *(Choice(key, names, _observations("category", CATEGORY_SYSTEM, key)) for key, names in CATEGORIES.items()),
+        Choice("everything", EVERYTHING, "patient/Observation.rs"),
+        Choice("devices", DEVICES, "patient/Device.rs"),
+    )
+
+
+def _observations(parameter: str, system: str, code: str) -> str:
+    return f"patient/Observation.rs?{parameter}={system}|{code}"
 
 
 def _brand(settings: Settings) -> Brand:

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from app_catalog.documents.content import sweep_contents
 from app_catalog.oauth import lifetimes
 from app_catalog.wiring import Connection
 
@@ -12,7 +13,8 @@ KEEP_REQUESTS = timedelta(days=1)  # after their end, for whoever asks why a pag
 
 
 async def sweep(connection: Connection, now: datetime) -> None:
-    """Forget sealed answers after the grace, and authorization requests a day after their end."""
+    """Forget sealed answers after the grace, authorization requests a day after their end, and files of no use."""
     await connection.execute(SWEEP, (now - lifetimes.ROTATION_GRACE, now - KEEP_REQUESTS))
     await connection.execute(SWEEP_CLIENTS, (now,))
     await connection.execute(SWEEP_LAUNCHES, (now - KEEP_REQUESTS,))
+    await sweep_contents(connection, now)
