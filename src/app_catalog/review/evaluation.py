@@ -31,10 +31,10 @@ EVALUATIONS = """SELECT reviewer, reviewer_name, criteria, purposes, recommendat
     SELECT FROM catalogue.interest i
     WHERE i.application_id = e.application_id AND i.reviewer = e.reviewer AND i.has_interest)
   ORDER BY handed_in_at, saved_at"""
-CRITERIA = """SELECT n.code, c.area, c.mandatory, c.text_fr, c.text_en, n.answer, n.explanation, n.document_id
-  FROM catalogue.answer n JOIN catalogue.criterion c ON c.set_version = n.set_version AND c.code = n.code
+CRITERIA = """SELECT n.code FROM catalogue.answer n
+  JOIN catalogue.criterion c ON c.set_version = n.set_version AND c.code = n.code
   WHERE n.application_id = %s ORDER BY c.position"""
-PURPOSES = """SELECT key, name_fr, name_en, justification, retention_days, read_scope, write_scope
+PURPOSES = """SELECT key, name_fr, name_en, retention_days, read_scope, write_scope
   FROM catalogue.purpose WHERE application_id = %s ORDER BY position"""
 MAX_REMARK = 1000  # characters
 
@@ -175,7 +175,7 @@ def readable(written: list[Written], person: Person, dossier: Dossier, *, bar: s
 
 
 async def criteria_of(connection: Connection, application_id: UUID) -> list[Row]:
-    """The criteria that the application answers, with the vendor's answers."""
+    """The codes of the criteria that the application answers."""
     return await (await connection.execute(CRITERIA, (application_id,))).fetchall()
 
 

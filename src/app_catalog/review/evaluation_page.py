@@ -31,7 +31,7 @@ class Desk:
     wiring: Wiring
     request: Request
     connection: Connection
-    dossier: Dossier
+    case: Dossier
     person: Person
 
 
@@ -41,10 +41,10 @@ async def evaluation(wiring: Wiring, request: Request) -> Response:
     application_id = id_in_path(request, "application_id")
     fields = await posted(request, person) if request.method == "POST" else None
     async with wiring.pool.connection() as connection:
-        dossier = await dossier_of(connection, application_id)
-        if bar := await bar_to(connection, dossier, person):
+        case = await dossier_of(connection, application_id)
+        if bar := await bar_to(connection, case, person):
             raise NotAllowed(bar)
-        desk = Desk(wiring, request, connection, dossier, person)
+        desk = Desk(wiring, request, connection, case, person)
         if fields is None:
             mine = own(await evaluations_of(connection, application_id), person)
             return await _form(desk, mine.evaluation if mine else Evaluation())
@@ -61,15 +61,15 @@ async def evaluation(wiring: Wiring, request: Request) -> Response:
 
 async def _form(desk: Desk, draft: Evaluation, faults: Sequence[Fault] = ()) -> Response:
     wiring, request = desk.wiring, desk.request
-    language = language_of(wiring.language(request))
     context = {
-        "dossier": desk.dossier,
+        "case": desk.case,
+        "language": language_of(wiring.language(request)),
         "draft": draft,
         "faults": faults,
         "verdicts": list(Verdict),
         "recommendations": list(Recommendation),
         "csrf_token": desk.person.csrf_token,
-        **await description(desk.connection, desk.dossier.id, wiring.data_plane, language),
+        **await description(wiring, desk.connection, desk.case.id),
     }
     response = wiring.render(request, "app_catalog/evaluation.html", context)
     if faults:

@@ -1,20 +1,18 @@
 """Reviewers' pages: what waits for a decision, and one application with everything that was written about it."""
 
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app_catalog.applications.application_pages import dossier_context
+from app_catalog.applications.dossier import dossier
 from app_catalog.applications.labels import STATES
-from app_catalog.applications.stored import StoredApplication, stored_application
 from app_catalog.catalogue.apps import apps_by_status
 from app_catalog.catalogue.causes import Cause
 from app_catalog.catalogue.change import WATCHERS
 from app_catalog.catalogue.status import FOLLOWS, Status
-from app_catalog.consents.wording import language_of
-from app_catalog.documents.document import KINDS, documents_of
 from app_catalog.errors import Unknown
 from app_catalog.interoperability.report import report_of
 from app_catalog.page import id_in_path, signed_in
@@ -23,7 +21,6 @@ from app_catalog.review.dossier import REVIEWERS, Dossier, bar_to, dossier_of
 from app_catalog.review.evaluation import (
     Recommendation,
     Written,
-    criteria_of,
     evaluations_of,
     handed_in,
     own,
@@ -33,8 +30,7 @@ from app_catalog.review.interests import declarations_of
 from app_catalog.review.opinion import opinion_of
 from app_catalog.review.questions import questions_of
 from app_catalog.review.requirements import TO_APPROVE, Case, missing
-from app_catalog.scopes.grammar import parse
-from app_catalog.wiring import Connection, DataPlane, Person, Wiring
+from app_catalog.wiring import Connection, Person, Wiring
 
 WAITING = """SELECT v.id, v.name, v.version, v.state, n.name AS vendor_name,
     v.submitted_at AT TIME ZONE 'UTC' AS submitted_at,
@@ -70,65 +66,50 @@ async def application(wiring: Wiring, request: Request) -> Response:
     person = await signed_in(wiring, request, *WATCHERS)
     application_id = id_in_path(request, "application_id")
     async with wiring.pool.connection() as connection:
-        dossier = await dossier_of(connection, application_id)
-        bar = await bar_to(connection, dossier, person) if person.kind in REVIEWERS else None
+        case = await dossier_of(connection, application_id)
+        bar = await bar_to(connection, case, person) if person.kind in REVIEWERS else None
         context = {
-            "dossier": dossier,
+            "case": case,
             "states": STATES,
             "declarations": await declarations_of(connection, application_id),
             "bar": bar,
             "csrf_token": person.csrf_token,
         }
-        if bar is not None and dossier.is_undecided:
+        if bar is not None and case.is_undecided:
             return wiring.render(request, "app_catalog/review_interest.html", context)
-        context |= await _review(wiring, connection, dossier, person, bar)
-        context |= await description(
-            connection, application_id, wiring.data_plane, language_of(wiring.language(request))
-        )
+        context |= await _review(wiring, connection, case, person, bar)
+        context |= await description(wiring, connection, application_id)
     return wiring.render(request, "app_catalog/application.html", context)
 
 
-async def description(
-    connection: Connection, application_id: UUID, data_plane: DataPlane, language: str
-) -> Mapping[str, Any]:
+async def description(wiring: Wiring, connection: Connection, application_id: UUID) -> dict[str, Any]:
     """What the vendor wrote, for a page. Raises Unknown."""
-    stored = await stored_application(connection, application_id)
-    if stored is None:
+    found = await dossier(connection, application_id)
+    if found is None:
         raise Unknown
-    return {
-        "stored": stored,
-        "purposes": _purposes(stored, data_plane, language),
-        "criteria": [
-            {"row": row, "text": row.text_fr if language == "fr" else row.text_en}
-            for row in await criteria_of(connection, application_id)
-        ],
-        "documents": [
-            {"document": document, "kind": KINDS[document.kind]}
-            for document in await documents_of(connection, application_id)
-        ],
-    }
+    return dossier_context(wiring, found)
 
 
 async def _review(
-    wiring: Wiring, connection: Connection, dossier: Dossier, person: Person, bar: str | None
+    wiring: Wiring, connection: Connection, case: Dossier, person: Person, bar: str | None
 ) -> dict[str, Any]:
-    written = await evaluations_of(connection, dossier.id)
-    case = Case(connection, dossier, person, wiring.clock(), wiring.review_quorum)
+    written = await evaluations_of(connection, case.id)
+    at_hand = Case(connection, case, person, wiring.clock(), wiring.review_quorum)
     today = wiring.clock().date()
     return {
-        "works": person.kind in REVIEWERS and bar is None and dossier.is_undecided,
+        "works": person.kind in REVIEWERS and bar is None and case.is_undecided,
         "mine": own(written, person),
         "done": [each.reviewer_name for each in handed_in(written)],
-        "evaluations": [_shown(each) for each in readable(written, person, dossier, bar=bar)],
-        "questions": await questions_of(connection, dossier.id),
-        "opinion": await opinion_of(connection, dossier.id),
-        "agreement": await newest_agreement(connection, dossier.id),
-        "report": await report_of(connection, dossier.id, wiring.clock()),
-        "missing": await missing(case, TO_APPROVE) if dossier.is_undecided else [],
+        "evaluations": [_shown(each) for each in readable(written, person, case, bar=bar)],
+        "questions": await questions_of(connection, case.id),
+        "opinion": await opinion_of(connection, case.id),
+        "agreement": await newest_agreement(connection, case.id),
+        "report": await report_of(connection, case.id, wiring.clock()),
+        "missing": await missing(at_hand, TO_APPROVE) if case.is_undecided else [],
         "recommendations": list(Recommendation),
         "starts_on": today.isoformat(),
         "ends_on": (today + USUAL).isoformat(),
-        "steps": await (await connection.execute(STEPS, (dossier.app_id,))).fetchall(),
+        "steps": await (await connection.execute(STEPS, (case.app_id,))).fetchall(),
     }
 
 
@@ -139,13 +120,3 @@ def _shown(written: Written) -> dict[str, Any]:
         "written": written,
         "remarks": [(key, remark) for key, remark in remarks if remark.comment or remark.verdict != "agree"],
     }
-
-
-def _purposes(stored: StoredApplication, data_plane: DataPlane, language: str) -> list[dict[str, Any]]:
-    def words(scopes: str) -> list[str]:
-        return list(dict.fromkeys(data_plane.describe(scope)[language] for scope in parse(scopes).resources))
-
-    return [
-        {"purpose": purpose, "reads": words(purpose.read_scope), "writes": words(purpose.write_scope)}
-        for purpose in stored.application.purposes
-    ]

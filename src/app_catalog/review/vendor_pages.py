@@ -25,7 +25,7 @@ async def review(wiring: Wiring, request: Request) -> Response:
         dossier = await dossier_of(connection, application_id)
         role = await require(connection, dossier.vendor_id, person)
         context = {
-            "dossier": dossier,
+            "case": dossier,
             "states": STATES,
             "writes": role in WRITERS and dossier.is_undecided,
             "owns": role is Role.OWNER and dossier.is_undecided,
