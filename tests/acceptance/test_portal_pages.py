@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import httpx2
 import portal_world
 import psycopg
 import pytest
@@ -19,7 +20,7 @@ import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from file_world import libreview
 from playwright.sync_api import Browser, BrowserContext, Page, expect
-from portal_world import PASSWORD, Product, lived_in
+from portal_world import PASSWORD, Product, field, lived_in
 from reading_world import Space
 
 from device_gateway.app import create_app
@@ -38,6 +39,12 @@ LOOKS: dict[str, dict[str, Any]] = {
     "forced-colours": {"locale": "fr-FR", "forced_colors": "active", **PHONE},
 }
 SELDOM = ("tablet", "forced-colours")  # their rules are those of other looks; all pages in six of them take minutes
+# Where pages are those of another look, what this one can break; else every rule. Contrasts take most of the time.
+RULES: dict[str, dict[str, Any]] = {
+    "english": {"runOnly": ["html-has-lang", "html-lang-valid", "document-title", "button-name", "link-name", "label"]},
+    "dark": {"runOnly": ["color-contrast", "link-in-text-block"]},
+    "phone": {"rules": {"color-contrast": {"enabled": False}}},
+}
 WITHOUT_JAVASCRIPT = {"locale": "fr-FR", "java_script_enabled": False, **DESKTOP}
 
 
@@ -48,6 +55,7 @@ class Portal:
     scale: UUID  # of the same patient; it tells its users apart
     app: UUID
     waiting: Space  # of noor, who has a scale and no reading yet
+    audit: UUID  # of the app, which noor reported
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +115,15 @@ async def _seed(product: Product, owner_url: str, base: str) -> Portal:
             str(hubs[0]), str(hubs[0]),
         )  # fmt: skip
         [scale] = product.owner(f"{scales} {hub}", hubs[0])
-        return Portal(base, hubs[0], scale.device_id, app, noor.space)
+        await _report(await product.signed_in("noor"), app)
+        [audit] = product.owner("SELECT id FROM catalogue.audit")
+        return Portal(base, hubs[0], scale.device_id, app, noor.space, audit.id)
+
+
+async def _report(browser: httpx2.AsyncClient, app: UUID) -> None:
+    page = await browser.get(f"/catalogue/apps/{app}/report")
+    form = {"category": "fault", "text": "Rien ne s’affiche.", "csrf_token": field(page.text, "csrf_token")}
+    assert (await browser.post(f"/catalogue/apps/{app}/report", data=form)).status_code == 303
 
 
 def _in_a_thread(work: Coroutine[Any, Any, Portal]) -> Portal:
@@ -146,12 +162,13 @@ def pages_of_a_patient(portal: Portal) -> list[str]:
         "/apps",
         f"/apps/{portal.app}/disconnect", "/journal", "/journal?kind=app&from=soon", "/journal/check",
         "/settings", "/catalogue", f"/catalogue/apps/{portal.app}", "/nothing-here",
+        "/catalogue?q=zzz&price=free", f"/catalogue/apps/{portal.app}/report",
     ]  # fmt: skip
 
 
-def faults(page: Page) -> list[str]:
+def faults(page: Page, rules: dict[str, Any] | None = None) -> list[str]:
     """What axe finds on the page as it is, and whether it is wider than its window."""
-    result = Axe().run(page).response
+    result = Axe().run(page, options=rules).response
     found = [f"{one['id']}: {one['nodes'][0]['html'][:160]}" for one in result["violations"]]
     width = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return found + ([f"{width} px wider than the window"] if width > 0 else [])
@@ -172,7 +189,7 @@ def test_axe_finds_nothing_on_any_page_of_a_patient(portal: Portal, opened: Call
         page.goto(path)
         for summary in page.locator("summary").all():
             summary.click()
-        if found := faults(page):
+        if found := faults(page, RULES.get(look)):
             wrong[path] = found
     assert wrong == {}
     assert said == []
@@ -184,9 +201,12 @@ def test_axe_finds_nothing_on_the_pages_of_others(portal: Portal, opened: Callab
         ("", ["/login", "/catalogue"]),
         ("nina", ["/", "/devices", "/apps", "/journal"]),
         ("vera", ["/catalogue", "/catalogue/apply", "/settings"]),
-        ("rene", ["/catalogue", "/catalogue/review"]),
+        ("rene", ["/catalogue", "/catalogue/review", "/catalogue/review/watch",
+                  f"/catalogue/review/audits/{portal.audit}"]),
+        ("noor", ["/catalogue/reports"]),
+        ("person1", [f"/catalogue/vendor/apps/{portal.app}/life"]),
         ("olga", ["/operator/quarantine", "/operator/quarantine/1", "/operator/quarantine/payload/1"]),
-    ):
+    ):  # fmt: skip
         page = opened(username, **LOOKS["phone"])
         for path in paths:
             page.goto(path)
@@ -341,3 +361,35 @@ def test_at_twice_the_text_size_nothing_is_cut(opened: Callable[..., Page]) -> N
         page.goto(path)
         page.set_viewport_size({"width": 590, "height": 400})  # 1180 px at 200 %
         assert faults(page) == []
+
+
+def test_a_vendor_registers_invites_and_makes_a_simulated_patient(opened: Callable[..., Page]) -> None:
+    page = opened("vera", **LOOKS["phone"])
+    page.goto("/catalogue/vendor/register")
+    assert faults(page) == []
+    page.fill("#vendor_name", "Santé Véra")
+    page.fill("#vendor_contact", "aide@vera.example")
+    page.fill("#contact_email", "vera@vera.example")
+    page.locator("main form button").click()
+    expect(page.locator("main")).to_contain_text("vera@vera.example, pas encore confirmée")
+    page.fill("#oid", f"2.25.1.{time.time_ns()}")
+    page.get_by_role("button", name="Enregistrer l’OID").click()
+    page.fill("#email", "colin@vera.example")
+    page.get_by_role("button", name="Envoyer une invitation").click()
+    expect(page.get_by_role("button", name="Retirer l’invitation de colin@vera.example")).to_be_visible()
+    assert faults(page) == []
+    page.get_by_role("link", name="Patients simulés").click()
+    page.fill("#name", "Zoé")
+    assert faults(page) == []
+    page.get_by_role("button", name="Créer le patient").click()
+    name, password = (page.locator(f"#{one}").inner_text() for one in ("username", "password"))
+    assert faults(page) == []
+    zoe = opened(**LOOKS["phone"])
+    zoe.goto("/login")
+    zoe.fill("#username", name)
+    zoe.fill("#password", password)
+    zoe.locator("main button").click()
+    expect(zoe.get_by_role("note")).to_contain_text("Ce patient est simulé")
+    zoe.goto("/apps")
+    expect(zoe.get_by_role("note")).to_contain_text("Ce patient est simulé")
+    assert faults(zoe) == []
