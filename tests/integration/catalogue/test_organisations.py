@@ -153,11 +153,11 @@ async def test_a_contact_counts_once_its_link_was_followed_and_anew_when_it_chan
         done = await nobody.post("/catalogue/vendor/contact", data={"token": hidden(page.text, "token")})
         assert "other@acme.example" in done.text
         assert (await nobody.get(second)).status_code == 404
-    assert "other@acme.example: confirmed" in (await page_of(host, OWNER, here)).text
+    assert "other@acme.example, confirmed" in (await page_of(host, OWNER, here)).text
     again = await change(host, OWNER, here, action="contact", contact_email="other@acme.example")
     assert again.status_code == 409
     await change(host, OWNER, here, action="contact", contact_email="third@acme.example")
-    assert "third@acme.example: not confirmed" in (await page_of(host, OWNER, here)).text
+    assert "third@acme.example, not confirmed" in (await page_of(host, OWNER, here)).text
     wrong = await change(host, OWNER, here, action="contact", contact_email="a@b\r\nBcc: c@d.example")
     assert wrong.status_code == 422
     answers = [await change(host, OWNER, here, action="contact", contact_email=f"{n}@acme.example") for n in range(4)]
