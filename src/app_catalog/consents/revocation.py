@@ -24,7 +24,7 @@ REVOKE_GRANTS = """UPDATE catalogue.access_grant g SET revoked_at = %(now)s, rev
   FROM catalogue.pairing p
   WHERE g.pairing_id = %(pairing)s AND p.id = g.pairing_id AND g.revoked_at IS NULL
   RETURNING g.id, g.pairing_id, p.app_id, g.subject"""
-GRANTS_OF_PERSON = "SELECT subject, grant_id FROM catalogue.grants_of_actor(%s)"
+GRANTS_OF_PERSON = "SELECT subject, grant_id FROM catalogue.grants_of_person(%s)"
 CLOSE_QUESTION = """UPDATE catalogue.reapproval SET answered_at = %s, answered_by = %s, outcome = 'disconnected'
   WHERE pairing_id = %s AND answered_at IS NULL"""
 SUBJECTS_OF_APP = "SELECT subject FROM catalogue.subjects_of_app(%s) AS subject"
