@@ -1,0 +1,414 @@
+"""Grants in any order of events, beside a model of twenty lines per event: a token opens what the patient's consent of
+this moment covers, never more (safety) and never less (liveness)."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from catalogue_host import (
+    GLUCOSE,
+    GLUCOSE_SCOPE,
+    WEIGHT,
+    WEIGHT_SCOPE,
+    Host,
+    Somebody,
+    application,
+    hidden,
+    patient,
+    purpose,
+    query_of,
+)
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from app_catalog import Status, change_status, grant_of_token, on_password_changed, revoke_pairing, withdraw_purpose
+from app_catalog.consents.period import chosen_end
+from app_catalog.consents.reapproval import TO_ANSWER
+from app_catalog.oauth import lifetimes
+from device_gateway.database.pool import open_pool
+from device_simulators.demo.submission import submit
+
+CODES = {"weight": WEIGHT, "glucose": GLUCOSE}
+SCOPES = {"weight": WEIGHT_SCOPE, "glucose": GLUCOSE_SCOPE}
+KEYS = st.sets(st.sampled_from(sorted(CODES)), min_size=1)
+CHOICES = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=True)
+BRIEF = settings(CHOICES, max_examples=8, stateful_step_count=16, derandomize=True)
+LONG = settings(CHOICES, max_examples=150, stateful_step_count=40)
+
+
+class StillHost(Host):
+    """Its clock stands still but for what a test lets pass."""
+
+    instant = datetime.now(UTC)
+
+    def now(self) -> datetime:
+        return self.instant + self.offset
+
+
+@dataclass
+class World:
+    """What all runs share: the host, and for each profile an app whose versions only ever follow each other."""
+
+    host: StillHost
+    loop: asyncio.Runner
+    apps: dict[str, Any] = field(default_factory=dict)
+    wording: dict[str, dict[str, int]] = field(default_factory=dict)  # which text each purpose of each app has in force
+
+    def run(self, doing: Any) -> Any:
+        return self.loop.run(doing)
+
+
+@dataclass
+class Grant:
+    ends: datetime
+    revoked: bool = False
+
+
+@dataclass
+class Code:
+    text: str
+    verifier: str
+    grant: Grant
+    expires: datetime
+    used: bool = False
+
+
+@dataclass
+class Access:
+    text: str
+    grant: Grant
+    scope: frozenset[str]
+    expires: datetime
+    revoked: bool = False
+
+
+@dataclass
+class Refresh:
+    text: str
+    grant: Grant
+    expires: datetime
+    used: datetime | None = None
+    answer: dict[str, Any] = field(default_factory=dict)
+
+
+class Grants(RuleBasedStateMachine):
+    """One patient and one app. What the product should hold is kept in the simplest form there is."""
+
+    world: World
+    profile = "smart-public"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.host, self.app = self.world.host, self.world.apps[self.profile]
+        self.wording = self.world.wording[self.profile]
+        self.person: Somebody = patient()
+        self.agreed: dict[str, tuple[int, datetime]] = {}
+        self.limit: datetime | None = None  # of a question about a new version
+        self.serves = True
+        self.codes: list[Code] = []
+        self.tokens: list[Access] = []
+        self.refreshes: list[Refresh] = []
+        self.grants: list[Grant] = []
+
+    def teardown(self) -> None:
+        if not self.serves:
+            self.resume()
+
+    # ---- the model ----------------------------------------------------------------------------------------------
+    @property
+    def now(self) -> datetime:
+        return self.host.now()
+
+    @property
+    def covered(self) -> frozenset[str]:
+        """What the patient's consent covers now."""
+        if self.limit is not None and self.limit <= self.now:
+            return frozenset()
+        return frozenset(
+            key for key, (text, ends) in self.agreed.items() if ends > self.now and text == self.wording[key]
+        )
+
+    def ends(self, grant: Grant) -> datetime:
+        return min([grant.ends, *([max(ends for _, ends in self.agreed.values())] if self.agreed else [])])
+
+    def opens(self, token: Access) -> frozenset[str]:
+        dead = token.revoked or token.grant.revoked or min(token.expires, self.ends(token.grant)) <= self.now
+        return frozenset() if dead or not self.serves else token.scope & self.covered
+
+    def forget(self) -> None:
+        """The app is disconnected."""
+        self.agreed, self.limit = {}, None
+        for grant in self.grants:
+            grant.revoked = True
+
+    def keep(self, answer: dict[str, Any], grant: Grant) -> Refresh | None:
+        """The tokens of an answer are issued now, for what is covered now."""
+        until = min(self.now + lifetimes.ACCESS_TOKEN, self.ends(grant))
+        self.tokens.append(Access(answer["access_token"], grant, self.covered, until))
+        if "refresh_token" not in answer:
+            return None
+        until = min(self.now + lifetimes.REFRESH_TOKEN_IDLE, self.ends(grant))
+        self.refreshes.append(Refresh(answer["refresh_token"], grant, until))
+        return self.refreshes[-1]
+
+    # ---- what the patient does ----------------------------------------------------------------------------------
+    @rule(keys=KEYS, days=st.sampled_from(["30", "91", "365"]))
+    def consent(self, keys: set[str], days: str) -> None:
+        response, verifier = self.world.run(self._answer(keys, days))
+        if not self.serves:
+            assert "error=unauthorized_client" in response.headers["location"]
+            return
+        self.agreed = {
+            key: (self.wording[key], chosen_end(days, "", zone=self.person.zone, now=self.now)) for key in keys
+        }
+        self.limit = None
+        self.grants.append(Grant(self.now + lifetimes.GRANT))
+        code = query_of(response)["code"]
+        self.codes.append(Code(code, verifier, self.grants[-1], self.now + lifetimes.CODE))
+
+    async def _answer(self, keys: set[str], days: str) -> Any:
+        parameters, verifier = self.app.authorization()
+        async with self.host.browser(self.person) as browser:
+            page = await browser.get("/oauth/authorize", params=parameters)
+            if page.status_code == 303:
+                return page, verifier
+            form = {
+                "request": hidden(page.text, "request"), "csrf_token": self.person.csrf_token,
+                "purpose": sorted(keys), "ends": days, "decision": "approve",
+            }  # fmt: skip
+            response = await browser.post("/oauth/consent", data=form)
+        assert response.status_code == 303, response.text
+        return response, verifier
+
+    @precondition(lambda self: self.agreed)
+    @rule(key=st.sampled_from(sorted(CODES)))
+    def withdraw(self, key: str) -> None:
+        if key not in self.agreed:
+            return
+        last = self.world.run(self._as_patient(withdraw_purpose, key))
+        del self.agreed[key]
+        assert last == (not self.agreed)
+        if last:
+            self.forget()
+
+    @precondition(lambda self: self.agreed)
+    @rule()
+    def disconnect(self) -> None:
+        self.world.run(self._as_patient(revoke_pairing))
+        self.forget()
+
+    async def _as_patient(self, do: Any, *what: str) -> Any:
+        async with self.host.pool.connection() as connection:
+            return await do(
+                connection, self.person.subject, self.app.app_id, *what, self.person, self.host.journal,
+                self.host.data_plane, self.now,
+            )  # fmt: skip
+
+    @rule()
+    def change_password(self) -> None:
+        async def change() -> None:
+            async with self.host.pool.connection() as connection:
+                await on_password_changed(connection, self.person.id, self.host.journal, self.host.data_plane, self.now)
+
+        self.world.run(change())
+        for grant in self.grants:
+            grant.revoked = True
+
+    # ---- what the app does --------------------------------------------------------------------------------------
+    @precondition(lambda self: self.codes)
+    @rule(which=st.integers(0, 9))
+    def redeem(self, which: int) -> None:
+        code = self.codes[-1 - which % len(self.codes)]
+        response = self.world.run(self.app.redeem(code.text, code.verifier))
+        if self.serves and code.used:
+            code.grant.revoked = True
+        alive = self.serves and not code.used and not code.grant.revoked and self.now < code.expires
+        if alive and self.covered:
+            assert response.status_code == 200, response.text
+        if response.status_code == 200:
+            assert alive
+            code.used = True
+            self.keep(response.json(), code.grant)
+
+    @precondition(lambda self: self.refreshes)
+    @rule(which=st.integers(0, 9), times=st.sampled_from([1, 1, 1, 2]))
+    def refresh(self, which: int, times: int) -> None:
+        token = self.refreshes[-1 - which % len(self.refreshes)]
+        responses = self.world.run(self._refresh(token.text, times))
+        if (
+            not self.serves
+            or token.grant.revoked
+            or min(token.expires, self.ends(token.grant)) <= self.now
+            or not self.covered
+        ):
+            expected = 400
+        elif token.used is not None and self.now - token.used > lifetimes.ROTATION_GRACE:
+            token.grant.revoked, expected = True, 400
+        else:
+            expected = 200
+        assert {response.status_code for response in responses} == {expected}, [r.text for r in responses]
+        if expected == 400:
+            return
+        answers = [response.json() for response in responses]
+        if token.used is None and self.profile != "smart-public":
+            for answer in answers:
+                assert self.keep(answer, token.grant) is None
+            token.expires = min(self.now + lifetimes.REFRESH_TOKEN_IDLE, self.ends(token.grant))
+            return
+        if token.used is None:
+            token.used, token.answer = self.now, answers[0]
+            self.keep(answers[0], token.grant)
+        assert {(answer["access_token"], answer["refresh_token"]) for answer in answers} == {
+            (token.answer["access_token"], token.answer["refresh_token"])
+        }
+
+    async def _refresh(self, text: str, times: int) -> Any:
+        return await asyncio.gather(*(self.app.refresh(text) for _ in range(times)))
+
+    @precondition(lambda self: self.tokens)
+    @rule(which=st.integers(0, 9))
+    def give_back_access(self, which: int) -> None:
+        token = self.tokens[-1 - which % len(self.tokens)]
+        self._give_back(token.text)
+        token.revoked = True
+
+    @precondition(lambda self: self.refreshes)
+    @rule(which=st.integers(0, 9))
+    def give_back_everything(self, which: int) -> None:
+        token = self.refreshes[-1 - which % len(self.refreshes)]
+        self._give_back(token.text)
+        token.grant.revoked = True
+
+    def _give_back(self, text: str) -> None:
+        form = {"token": text, "client_id": None if self.app.secret else self.app.client_id}
+        assert self.world.run(self.app.post("/oauth/revoke", form)).status_code == 200
+
+    # ---- what others do -----------------------------------------------------------------------------------------
+    @precondition(lambda self: self.serves)
+    @rule()
+    def suspend(self) -> None:
+        self._move(Status.SUSPENDED)
+        self.serves = False
+
+    @precondition(lambda self: not self.serves)
+    @rule()
+    def resume(self) -> None:
+        self._move(Status.ONLINE)
+        self.serves = True
+
+    def _move(self, status: Status) -> None:
+        async def move() -> None:
+            async with self.host.pool.connection() as connection:
+                await change_status(
+                    connection, self.app.app_id, status, person=Somebody("reviewer"), journal=self.host.journal,
+                    data_plane=self.host.data_plane, now=self.now, reason="A check.",
+                )  # fmt: skip
+
+        self.world.run(move())
+
+    @precondition(lambda self: self.serves and self.agreed)
+    @rule(rewritten=st.booleans())
+    def new_version(self, rewritten: bool) -> None:
+        texts = self.wording | ({"glucose": self.wording["glucose"] + 1} if rewritten else {})
+        self.world.run(approve_version(self.world, self.profile, texts))
+        self.wording.update(texts)
+        if any(ends > self.now for _, ends in self.agreed.values()):
+            self.limit = min(filter(None, [self.limit, self.now + TO_ANSWER]))
+
+    @rule(
+        passed=st.sampled_from(
+            [timedelta(seconds=50), timedelta(seconds=70), timedelta(minutes=11), timedelta(days=29),
+             timedelta(days=31), timedelta(days=200)]
+        )
+    )  # fmt: skip
+    def time_passes(self, passed: timedelta) -> None:
+        self.host.offset += passed
+
+    # ---- what has to hold ---------------------------------------------------------------------------------------
+    @invariant()
+    def every_token_opens_what_is_covered(self) -> None:
+        for token, opened in zip(self.tokens, self.world.run(self._opened()), strict=True):
+            assert opened == self.opens(token)
+
+    async def _opened(self) -> list[frozenset[str]]:
+        found = []
+        async with self.host.pool.connection() as connection:
+            for token in self.tokens:
+                grant = await grant_of_token(connection, token.text, self.now)
+                assert grant is not None
+                found.append(
+                    frozenset(
+                        key for key, code in CODES.items()
+                        if grant.purpose_for("Observation", "r", codes=[code]) is not None
+                    )
+                )  # fmt: skip
+        return found
+
+    @precondition(lambda self: self.tokens)
+    @rule(which=st.integers(0, 9))
+    def introspect(self, which: int) -> None:
+        token = self.tokens[-1 - which % len(self.tokens)]
+        if self.app.secret is None:
+            return
+        told = self.world.run(self.app.post("/oauth/introspect", {"token": token.text})).json()
+        opened = self.opens(token)
+        assert told["active"] or not opened
+        if told["active"]:
+            assert {key for key, scope in SCOPES.items() if scope in told["scope"].split()} == opened
+
+
+class OfASecretClient(Grants):
+    profile = "smart-secret"
+
+
+def described(texts: dict[str, int]) -> dict[str, Any]:
+    return {
+        "purposes": tuple(
+            purpose(key, read_scope=SCOPES[key], wording={"fr": f"Pour {key}, {text}.", "en": f"For {key}, {text}."})
+            for key, text in texts.items()
+        )
+    }
+
+
+async def approve_version(world: World, profile: str, texts: dict[str, int]) -> None:
+    host, app = world.host, world.apps[profile]
+    async with host.pool.connection() as connection:
+        row = await (
+            await connection.execute("SELECT vendor_id FROM catalogue.app WHERE id = %s", (app.app_id,))
+        ).fetchone()
+        version = application(profile=profile, changes={"fr": "Autre.", "en": "Other."}, **described(texts))
+        submitted = await submit(
+            connection, version, vendor_id=row.vendor_id, app_id=app.app_id, person=app.vendor, journal=host.journal,
+            now=host.now(),
+        )  # fmt: skip
+        await host.approve(connection, submitted.application_id, app.vendor)
+
+
+@pytest.fixture
+def world(app_url: str) -> Iterator[World]:
+    with asyncio.Runner() as loop:
+        pool = open_pool(app_url, "gateway_app")
+        loop.run(pool.open())
+        world = World(StillHost(pool), loop)
+        for profile in ("smart-public", "smart-secret"):
+            world.wording[profile] = {"weight": 0, "glucose": 0}
+            world.apps[profile] = loop.run(world.host.approved(profile, **described(world.wording[profile])))
+        yield world
+        loop.run(pool.close())
+
+
+def test_no_order_of_events_leaves_a_token_that_the_consent_does_not_cover(world):
+    for machine in (Grants, OfASecretClient):
+        machine.world = world
+        run_state_machine_as_test(machine, settings=BRIEF)
+
+
+@pytest.mark.slow
+def test_no_long_order_of_events_does_either(world):
+    for machine in (Grants, OfASecretClient):
+        machine.world = world
+        run_state_machine_as_test(machine, settings=LONG)
