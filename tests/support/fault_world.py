@@ -1,6 +1,7 @@
 """A database, a broker and `device-gateway ingest` as processes that can be killed, and devices that do not give up."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -77,6 +78,12 @@ class Ingest:
         """SIGTERM; the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.wait_end()
+
+    def peak_mb(self) -> int:
+        """The most memory that it ever had, resident; 0 when it is gone."""
+        path = Path(f"/proc/{self.process.pid}/status")
+        lines = path.read_text("utf-8").splitlines() if path.exists() else []
+        return next((int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM")), 0)
 
     def wait_end(self) -> int:
         code = self.process.wait(30)
@@ -176,6 +183,13 @@ class Mosquitto:
             self.directory, world.connect(), self.password, Places(self.port, self.ingest_port), str(MOSQUITTO)
         )
         self._command = [str(MOSQUITTO), "-c", str(path)]
+
+    def save_when_it_stops(self) -> None:
+        """2.0 can only write its whole store: after each change, with many messages in it, takes for ever."""
+        path = self.directory / "mosquitto.conf"
+        text = path.read_text("utf-8").replace("autosave_on_changes true", "autosave_on_changes false")
+        path.write_text(re.sub(r"^autosave_interval .*$", "autosave_interval 3600", text, flags=re.MULTILINE), "utf-8")
+        self.reload()
 
     def start(self) -> None:
         with (self.directory / "log").open("ab") as log:

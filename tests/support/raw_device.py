@@ -20,7 +20,8 @@ ANSWER_S = 10  # of the broker, to a connection
 
 
 class RawDevice:
-    """`acknowledged` counts PUBACKs; `answers` has every outcome that was ever told of a message, by its id.
+    """`acknowledged` counts PUBACKs, `connections` those that were granted, `answers` has every outcome that was ever
+    told of a message, by its id.
 
     window  messages on their way at once
     """
@@ -28,6 +29,7 @@ class RawDevice:
     def __init__(self, port: int, device: UUID, password: str, window: int = 10) -> None:
         self.device = device
         self.acknowledged = 0
+        self.connections = 0
         self.answers: dict[str, list[str]] = {}
         self._port = port
         self._password = password
@@ -76,6 +78,7 @@ class RawDevice:
             for body in list(self._unacknowledged.values()):
                 self._writer.write(packet(PUBLISH | QOS_1 | DUP, body))
             self._session.set()
+            self.connections += 1
             while True:
                 self._take(*await _read(reader))
         finally:

@@ -23,6 +23,7 @@ from nats.aio.msg import Msg
 from device_gateway.broker.embedded import ACCOUNT, AUTH_TIMEOUT_S, CALLOUT_USER
 from device_gateway.broker.keys import BrokerSecrets, load_secrets
 from device_gateway.broker.rights import nats_subjects, rights_of
+from device_gateway.broker.slot_topics import placed_rights
 from device_gateway.broker.watch import Watch
 from device_gateway.database.pool import AsyncPool
 from device_gateway.devices.authority import common_name, serial_of
@@ -98,7 +99,7 @@ async def run_callout(settings: Settings, pool: AsyncPool, ready: asyncio.Event 
     To be started when the ingest session is subscribed, see `broker.embedded`. Raises BadSetting.
     """
     secrets = load_secrets(Path(settings.required("nats_secrets")))
-    signer = _Signer(secrets)
+    signer = _Signer(secrets, settings.ingest_slots)
     connection = await nats.connect(
         settings.required("nats_url"),
         user=CALLOUT_USER,
@@ -218,7 +219,8 @@ async def _credential(pool: AsyncPool, device: UUID) -> Any:  # Any: a named tup
 class _Signer:
     """Makes the signed answers: JWTs of algorithm ``ed25519-nkey``, which JOSE does not register."""
 
-    def __init__(self, secrets: BrokerSecrets) -> None:
+    def __init__(self, secrets: BrokerSecrets, slots: int) -> None:
+        self._slots = slots
         self._issuer = secrets.issuer
         self._keys = nkeys.from_seed(bytearray(secrets.issuer_seed.encode()))  # type: ignore[no-untyped-call]
 
@@ -231,7 +233,7 @@ class _Signer:
         return self._sign({"sub": request.user_nkey, "aud": request.server_id.id, "nats": body})
 
     def _user(self, request: _Request, permitted: Permitted) -> bytes:
-        rights = rights_of(permitted.device, permitted.kind)
+        rights = placed_rights(rights_of(permitted.device, permitted.kind), self._slots)
         return self._sign(
             {
                 "sub": request.user_nkey,

@@ -26,6 +26,7 @@ from device_gateway.broker.listener import (
     keep_server_certificate,
 )
 from device_gateway.broker.rights import INGEST, INGEST_USER, nats_subjects
+from device_gateway.broker.slot_topics import LEVEL, filter_of, mappings
 from device_gateway.devices.authority import CA_FILE
 from device_gateway.devices.topics import SENT
 from device_gateway.errors import BadSetting, GatewayError, PartMissing, PortTaken
@@ -37,8 +38,8 @@ SYSTEM_USER = "system"
 
 AUTH_TIMEOUT_S = 3  # a CONNECT that nobody answers is refused after this; a responder needs some milliseconds
 ACK_WAIT_S = 10  # after this a message that a dead worker left unacknowledged returns; a commit takes far less
+STORE_WAIT_S = 30  # for a message to be on disk; then its connection is ended. The default of 5 is short on a busy disk
 PACKET_IDS = 65_535  # of one session, shared out among its subscriptions; one subscription more is refused
-SHARDS = 256
 MAX_PAYLOAD = 1_000_000  # bytes: some thousand readings; a device that sends more is disconnected
 START_SECONDS = 30  # recovery of a store with 100,000 messages takes 0.2 s
 STOP_SECONDS = 20
@@ -51,13 +52,16 @@ max_payload: {max_payload}
 log_file: "{directory}/server.log"
 logfile_size_limit: {log_bytes}
 logfile_max_num: 3
-# A subscription is a consumer of one stream: every device has two, ingestion six for each shard. The default is 1,000.
+# A subscription is a consumer of one stream: every device has two, ingestion six, or two for each of several slots. The
+# default is 1,000.
 jetstream {{ store_dir: "{directory}/store", sync_interval: always, limits {{ default_max_consumers: -1 }} }}
-mqtt {{ listen: "{mqtt_host}:{mqtt_port}", ack_wait: "{ack_wait}s", max_ack_pending: {max_ack_pending}{tls} }}
+mqtt {{ listen: "{mqtt_host}:{mqtt_port}", ack_wait: "{ack_wait}s", max_ack_pending: {max_ack_pending},
+  js_api_timeout: "{store_wait}s"{tls} }}
 accounts {{
   AUTH {{ users: [ {{ user: {callout_user}, password: "{secrets.callout}" }} ] }}
   {account} {{ jetstream: enabled, users: [ {{ user: {ingest_user}, password: "{secrets.ingest}", permissions {{
-    publish: [{publish}], subscribe: [{subscribe}] }} }} ] }}
+    publish: [{publish}], subscribe: [{subscribe}] }} }} ],
+    mappings: {{ {mappings} }} }}
   SYS {{ users: [ {{ user: {system_user}, password: "{secrets.system}" }} ] }}
 }}
 system_account: SYS
@@ -77,11 +81,10 @@ CLIENTS = ', ca_file: "{ca}", verify: true'
 def max_ack_pending(slots: int) -> int:
     """Messages of one subscription that may wait for an acknowledgement.
 
-    Together the subscriptions of a session may have `PACKET_IDS`. A session that is alone subscribes to all shards at
-    once. ``x/#`` counts as two subscriptions.
+    Together the subscriptions of a session may have `PACKET_IDS`. A session that is alone subscribes to each kind of
+    topic. What ends in ``#`` counts as two subscriptions.
     """
-    shards = 1 if slots == 1 else SHARDS // slots
-    return PACKET_IDS // (shards * len(nats_subjects(SENT)))
+    return PACKET_IDS // len(nats_subjects(SENT if slots == 1 else (filter_of(0),)))
 
 
 class BrokerFailed(GatewayError):
@@ -94,7 +97,7 @@ class EmbeddedBroker:
     """One server under ``DATA_DIR/broker``.
 
     listener  of MQTT; by default on loopback without TLS, at `port` or a free one, the same at the next start
-    slots     ingest sessions that share the load, as set: the more, the fewer shards each subscribes to
+    slots     ingest sessions that share the load, as set
     """
 
     def __init__(
@@ -195,9 +198,11 @@ class EmbeddedBroker:
             directory=_escaped(self.directory), nats_port=self.nats_port, mqtt_port=self.mqtt_port, secrets=secrets,
             mqtt_host=_in_url(self.listener.host), tls=self._tls(),
             max_payload=MAX_PAYLOAD, log_bytes=LOG_BYTES, ack_wait=ACK_WAIT_S,
-            max_ack_pending=max_ack_pending(self._slots),
+            max_ack_pending=max_ack_pending(self._slots), store_wait=STORE_WAIT_S,
             auth_timeout=AUTH_TIMEOUT_S, account=ACCOUNT, callout_user=CALLOUT_USER, ingest_user=INGEST_USER,
-            system_user=SYSTEM_USER, publish=_quoted(INGEST.publish), subscribe=_quoted(INGEST.subscribe),
+            system_user=SYSTEM_USER, publish=_quoted(INGEST.publish),
+            subscribe=_quoted((*INGEST.subscribe, f"{LEVEL}/#")),
+            mappings=", ".join(f'"{sent}": "{placed}"' for sent, placed in mappings(self._slots).items()),
         )  # fmt: skip
 
     def _tls(self) -> str:

@@ -13,12 +13,15 @@ MOST_NAMES: Final = 100  # of a hub: a neighbourhood's devices, not a flood of m
 LONGEST_NAME: Final = 64  # what can be registered
 KEEP_DAYS: Final = 30
 
-NOTE = f"""INSERT INTO gateway.heard_device AS h (hub_id, name, dialect, metrics, seen)
+NOTE = f"""WITH given AS (
+    SELECT g.*, EXISTS (SELECT FROM gateway.heard_device k WHERE k.hub_id = g.h AND k.name = g.n) AS known
+    FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::text[], %b::int8[]) AS g (h, n, d, m, c)),
+  x AS (SELECT given.*, row_number() OVER (PARTITION BY h, known ORDER BY n) AS place FROM given)
+  INSERT INTO gateway.heard_device AS h (hub_id, name, dialect, metrics, seen)
   SELECT x.h, x.n, x.d, string_to_array(x.m, ' '), x.c
-  FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::text[], %b::int8[]) AS x (h, n, d, m, c)
-    JOIN gateway.device ON device.id = x.h
-  WHERE (SELECT count(*) FROM gateway.heard_device k WHERE k.hub_id = x.h) < {MOST_NAMES}
-    OR EXISTS (SELECT FROM gateway.heard_device k WHERE k.hub_id = x.h AND k.name = x.n)
+  FROM x JOIN gateway.device ON device.id = x.h
+  WHERE x.known
+    OR x.place + (SELECT count(*) FROM gateway.heard_device k WHERE k.hub_id = x.h) <= {MOST_NAMES}
   ON CONFLICT (hub_id, name) DO UPDATE SET seen = h.seen + excluded.seen, last_at = now(), dialect = excluded.dialect,
     metrics = ARRAY(SELECT DISTINCT m FROM unnest(h.metrics || excluded.metrics) AS m ORDER BY m)"""
 EXPIRE = f"DELETE FROM gateway.heard_device WHERE last_at < now() - interval '{KEEP_DAYS} days'"

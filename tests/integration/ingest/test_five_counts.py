@@ -16,19 +16,17 @@ same rejection once more, and never as anything stored.
 
 import asyncio
 import random
-import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 from accounted_load import Plan, plan
-from fault_world import Ingest, Mosquitto, Stack, stack_of
+from fault_world import Mosquitto, Stack, stack_of
 from raw_device import RawDevice
 
 from device_gateway.devices.credentials import new_password
@@ -116,7 +114,7 @@ class Trial:
             return  # those in the places of the last ones are still starting
         victim = self.chance.choice(working)
         self.stack.ingests.remove(victim)
-        self.peaks_mb.append(peak_mb(victim))
+        self.peaks_mb.append(victim.peak_mb())
         victim.kill()
         self.stack.ingest(ingest_slots=SLOTS)
 
@@ -179,8 +177,7 @@ async def trial(stack: Stack, devices: int, messages: int) -> AsyncIterator[Tria
         made.append(RawDevice(stack.mqtt_port, device, password))
     if isinstance(stack.broker, Mosquitto):
         stack.broker.configure(stack.world)
-        save_when_it_stops(stack.broker)
-        stack.broker.reload()
+        stack.broker.save_when_it_stops()
     found = Trial(stack, plans, made)
     connections = [asyncio.create_task(device.run()) for device in made]
     try:
@@ -189,13 +186,6 @@ async def trial(stack: Stack, devices: int, messages: int) -> AsyncIterator[Tria
         for connection in connections:
             connection.cancel()
         await asyncio.gather(*connections, return_exceptions=True)
-
-
-def save_when_it_stops(broker: Mosquitto) -> None:
-    """Mosquitto 2.0 can only write its whole store: after each change, with so many messages in it, takes for ever."""
-    path = broker.directory / "mosquitto.conf"
-    text = path.read_text("utf-8").replace("autosave_on_changes true", "autosave_on_changes false")
-    path.write_text(re.sub(r"^autosave_interval .*$", "autosave_interval 3600", text, flags=re.MULTILINE), "utf-8")
 
 
 async def disturb(trial: Trial, at: Sequence[tuple[float, Disturb]]) -> None:
@@ -223,7 +213,7 @@ def assert_accounted(trial: Trial) -> None:
         for minute, values in each.contents.items()
         if len(values) > 1 and current[device.device, minute] == min(values)
     ]  # a correction may come before what it corrects, and is current all the same
-    assert max([*trial.peaks_mb, *map(peak_mb, trial.stack.ingests)]) < MOST_RSS_MB
+    assert max([*trial.peaks_mb, *(worker.peak_mb() for worker in trial.stack.ingests)]) < MOST_RSS_MB
 
 
 def assert_more_only_of_what_was_delivered_twice(trial: Trial) -> None:
@@ -231,13 +221,6 @@ def assert_more_only_of_what_was_delivered_twice(trial: Trial) -> None:
     more.subtract(less)
     assert more["stored"] == more["corrected"] == 0
     assert min(more.values()) >= 0
-
-
-def peak_mb(worker: Ingest) -> int:
-    """The most memory that it ever had, resident; 0 when it is gone."""
-    path = Path(f"/proc/{worker.process.pid}/status")
-    lines = path.read_text("utf-8").splitlines() if path.exists() else []
-    return next((int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM")), 0)
 
 
 async def test_undisturbed_the_gateways_own_counters_are_the_five_counts(stack: Stack) -> None:

@@ -1,5 +1,7 @@
 """`device-gateway ingest` on the embedded broker and on Mosquitto: commit, answer, acknowledge, whatever dies."""
 
+import asyncio
+import json
 import os
 import signal
 import socket
@@ -22,8 +24,11 @@ from fault_world import (
 )
 from ingest_world import weight
 
+from device_gateway.broker.control import system_connection
+from device_gateway.broker.embedded import EmbeddedBroker
 from device_gateway.devices.credentials import new_password
 from device_gateway.devices.topics import hub_topic, shard_of, topic_of
+from device_gateway.settings import Settings
 
 PLANTED = "64.3219"  # a value that must be in no log
 BAD_PLANTED = "6432.1987"
@@ -281,12 +286,33 @@ def test_workers_share_the_slots_and_take_over_those_of_one_that_is_killed(
         names = {sender: [sender.send(reading(n)) for n in range(5)] for sender in senders}
         for sender in senders:
             sender.wait_for(names[sender])
+        assert consumers(stack) <= 4 * 2 + 2 * 2 * len(senders)  # of the slots, and of outcomes: not of each shard
+        refused, one = stack.sender(stack.world.space()), senders[0]
+        for slot in range(4):  # where the broker puts what `one` sends
+            refused.publish(one.sent[names[one][0]], f"slot/{slot}/{topic_of(one.device, 'readings')}")
+        hub = stack.sender(space, kind="hub", model="home")
+        hub.publish(b"nothing known", topic_of(hub.device, "x/nobody/kitchen//12.5"))
+        wait_until(lambda: len(stack.world.quarantined()) == 1, what="what a hub sends")
+        assert stack.world.quarantined()[0].topic == topic_of(hub.device, "x/nobody/kitchen//12.5")
         second.kill()
         names = {sender: [sender.send(reading(n)) for n in range(5, 10)] for sender in senders}
         for sender in senders:
             sender.wait_for(names[sender], UNACKNOWLEDGED_RETURN_S)
         assert [row.slots for row in stack.world.rows(held)] == [4]
         exactly_once(stack, space, 12 * 10)
+
+
+def consumers(stack: Stack) -> int:
+    """How many the embedded broker keeps: for each message it looks at all of them."""
+    assert isinstance(stack.broker, EmbeddedBroker)
+
+    async def asked() -> int:
+        connection = await system_connection(Settings(**stack.broker.runtime()), "test")
+        answer = await connection.request("$SYS.REQ.SERVER.PING.JSZ", b"{}", timeout=10)
+        await connection.close()
+        return int(json.loads(answer.data)["data"]["consumers"])
+
+    return asyncio.run(asked())
 
 
 def test_mosquitto_will_do_as_well(tmp_path_factory: pytest.TempPathFactory) -> None:
