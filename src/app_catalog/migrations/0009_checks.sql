@@ -6,7 +6,8 @@ DROP VIEW catalogue.token_state, catalogue.code_state, catalogue.grant_state;
 
 -- A consent counts while its date has not come, the version in force has its purpose word for word, and no question about
 -- a new version is left unanswered beyond its limit. A grant ends with the last consent under it. In the space of a
--- simulated patient an app of the same vendor is its undecided application, and every other app is nothing.
+-- simulated patient an app of the same vendor is its undecided application, and every other app is nothing; a grant there
+-- is good for the application that it was given for, and for no later one.
 -- Sees every space: for the functions below, and nobody else. `consented` is JSON as text.
 CREATE FUNCTION catalogue.grant_at(wanted uuid, at timestamptz) RETURNS TABLE (grant_id uuid, pairing_id uuid,
     subject uuid, person uuid, grant_scope text, grant_expires_at timestamptz, grant_revoked_at timestamptz, app_id uuid,
@@ -24,7 +25,7 @@ CREATE FUNCTION catalogue.grant_at(wanted uuid, at timestamptz) RETURNS TABLE (g
   JOIN catalogue.application v ON v.id = CASE
     WHEN s.subject IS NULL THEN a.application_id
     WHEN s.ended_at IS NULL AND s.vendor_id = a.vendor_id THEN (SELECT n.id FROM catalogue.application n
-      WHERE n.app_id = a.id AND n.state IN ('submitted', 'admissible') ORDER BY n.version DESC LIMIT 1) END
+      WHERE n.id = g.tested_application AND n.state IN ('submitted', 'admissible')) END
   CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM catalogue.reapproval q
       WHERE q.pairing_id = g.pairing_id AND q.answered_at IS NULL AND q.limit_at <= at) AS waits) w
   CROSS JOIN LATERAL (SELECT max(c.ends_at) AS ends_at,

@@ -112,6 +112,12 @@ async def test_a_candidates_tokens_die_with_its_application_and_with_the_patient
     async with host.browser(zoe) as browser:
         status = (await browser.get("/oauth/authorize", params=parameters)).status_code
     assert status == (200 if end == "reset" else 400)
+    if end in {"refuse", "withdraw"}:
+        async with host.pool.connection() as connection:
+            again = application(changes={"fr": "Corrigé.", "en": "Put right."})
+            await submit(connection, again, vendor_id=vendor_id, app_id=app.app_id, person=app.vendor, **options)
+        assert not await works(host, tokens["access_token"]), "nor does another application bring them back"
+        assert await works(host, (await app.tokens(zoe))["access_token"])
 
 
 async def test_a_new_version_is_tried_in_the_sandbox_while_the_approved_one_serves_everybody_else(host):
