@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from catalogue_host import GLUCOSE_SCOPE, WEIGHT_SCOPE, ListedPatients, application, hidden, patient, purpose
+from catalogue_host import GLUCOSE_SCOPE, WEIGHT_SCOPE, ListedPatients, Somebody, application, hidden, patient, purpose
 
 from app_catalog import (
     Unanswerable,
@@ -29,6 +29,10 @@ GLUCOSE = purpose("glucose", read_scope=GLUCOSE_SCOPE)
 OTHER_GLUCOSE = purpose("glucose", read_scope=GLUCOSE_SCOPE, wording={"fr": "Pour autre chose.", "en": "To show more."})
 BOTH = "weight glucose"
 CHANGES = {"fr": "Plus de choses.", "en": "More things."}
+
+
+def named(name):
+    return Somebody("patient", subject=uuid4(), display_name=name)
 
 
 async def new_version(host, app, *purposes):
@@ -146,7 +150,7 @@ async def test_the_consent_page_of_a_changed_app_asks_about_all_of_it_and_that_i
 
 
 async def test_patients_are_told_once_that_they_are_asked_and_once_that_it_stopped(host):
-    app, ana, ben = await host.approved(purposes=(WEIGHT,)), patient(), patient()
+    app, ana, ben = await host.approved(purposes=(WEIGHT,)), named("Ana"), named("Ben")
     for person in (ana, ben):
         await app.code(person, ["weight"])
     await new_version(host, app, WEIGHT)
@@ -155,20 +159,18 @@ async def test_patients_are_told_once_that_they_are_asked_and_once_that_it_stopp
     async def tell():
         async with host.pool.connection() as connection:
             await tell_questions(connection, host.journal, letters, host.now())
-        told, letters.sent = [(who, letter.subject["en"]) for who, letter in letters.sent], []
-        return told
+        told, letters.sent = {who: letter.subject["en"] for who, letter in letters.sent}, []
+        return {who.display_name: told[who.subject] for who in (ana, ben) if who.subject in told}
 
-    def everyone(text):
-        return [(person.subject, text) for person in sorted((ana, ben), key=lambda person: person.subject)]
-
-    assert sorted(await tell()) == everyone("Weight & Sugar has changed: please answer")
-    assert await tell() == []
+    asked, stopped = "Weight & Sugar has changed: please answer", "The access of Weight & Sugar has stopped"
+    assert await tell() == {"Ana": asked, "Ben": asked}
+    assert await tell() == {}
     await answer(host, app, ben, "weight")
     host.offset = timedelta(days=31)
-    assert await tell() == [(ana.subject, "The access of Weight & Sugar has stopped")]
-    assert await tell() == []
-    assert host.journal.names().count("consent:version:ask") == 2
-    assert host.journal.names().count("consent:version:stop") == 1
+    assert await tell() == {"Ana": stopped}
+    assert await tell() == {}
+    names = [event.name for event in host.journal.events if event.subject == ana.subject]
+    assert names[-2:] == ["consent:version:ask", "consent:version:stop"]
 
 
 async def test_who_never_connected_or_has_disconnected_is_asked_nothing(host):
