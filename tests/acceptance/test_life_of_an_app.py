@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
+import application_form
 import pytest
 import requests
 from authlib.integrations.httpx_client import OAuthError
@@ -15,15 +16,6 @@ from third_parties import Json, sign_in
 pytestmark = pytest.mark.timeout(180)  # seconds; the first test waits for the demo
 
 SCOPE = "launch/patient offline_access patient/Observation.rs?code=http://loinc.org|2345-7"
-PURPOSE = {
-    "key": "show-glucose",
-    "name_fr": "Voir la glycémie",
-    "name_en": "See your glucose",
-    "wording_fr": "Nous affichons votre glycémie.",
-    "wording_en": "We show your glucose.",
-    "retention_days": "7",
-    "read_scope": "patient/Observation.rs?code=http://loinc.org|2345-7",
-}
 
 
 class Callback(BaseHTTPRequestHandler):
@@ -48,18 +40,6 @@ def redirect_uri() -> Iterator[str]:
     server.server_close()
 
 
-def apply(page: Page, base_url: str, name: str, uri: str) -> None:
-    page.goto(f"{base_url}/catalogue/apply")
-    page.fill("[name=name]", name)
-    page.fill("[name=description_fr]", "Un lecteur.")
-    page.fill("[name=description_en]", "A reader.")
-    page.fill("[name=redirect_uris]", uri)
-    page.select_option("[name=profile]", "smart-public")
-    for field, value in PURPOSE.items():
-        page.fill(f"[name=purpose-0-{field}]", value)
-    page.locator("form[action='/catalogue/apply'] button[type=submit]").click()
-
-
 def change(page: Page, base_url: str, name: str, action: str) -> None:
     page.goto(f"{base_url}/catalogue/review")
     card = page.locator("section", has_text=name)
@@ -74,10 +54,15 @@ def test_an_app_is_born_used_stopped_and_set_going_again_through_the_pages(
     base_url, name = demo["base_url"], "Lecteur Glycémie"
     vendor, reviewer = browser_of(), browser_of()
     sign_in(vendor, base_url, demo["vendors"][0])
-    apply(vendor, base_url, name, "http://evil.example/*")
-    assert "/redirect_uris/0" in vendor.inner_text("[role=alert]"), "what is wrong is said, and nothing is submitted"
-    apply(vendor, base_url, name, "http://127.0.0.1:9/callback")
-    vendor.wait_for_url(lambda url: url.endswith("/catalogue/vendor"))
+    draft = application_form.begin(vendor, base_url, name)
+    application_form.fill_in(vendor, draft, "http://evil.example/*")
+    assert vendor.locator("form[action$='/submit']").count() == 0
+    vendor.goto(draft)
+    vendor.locator("ul.missing a").click()
+    vendor.locator("#redirect_uris[aria-invalid=true]").wait_for()  # what is wrong is said beside the field
+    application_form.save_client(vendor, draft, "http://127.0.0.1:9/callback")
+    application_form.submit(vendor, draft)
+    vendor.goto(f"{base_url}/catalogue/vendor")
     assert name in vendor.inner_text("main")
     assert name not in requests.get(f"{base_url}/api/catalogue/apps", timeout=10).text
 
