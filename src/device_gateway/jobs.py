@@ -21,6 +21,7 @@ from device_gateway.catalogue_wiring import MeasurementPlane, SpaceJournal
 from device_gateway.consent_upkeep import keep_consents, tell_vendors
 from device_gateway.database.pool import AsyncPool, connect, open_pool
 from device_gateway.devices import certificates, edge_commands, users
+from device_gateway.errors import GatewayError
 from device_gateway.imports.worker import take_in_uploads
 from device_gateway.ingest import arrival, heard, inbox, memory, quarantine, replay
 from device_gateway.mail.delivery import deliver_due
@@ -177,8 +178,8 @@ async def _send_mail(settings: Settings) -> None:
     while True:
         try:
             await asyncio.to_thread(deliver_due, settings)
-        except psycopg.OperationalError as error:
-            log.warning("database away", error=type(error).__name__)
+        except (psycopg.Error, GatewayError) as error:
+            log.warning("no mail sent", error=type(error).__name__)
         await asyncio.sleep(MAIL_S)
 
 

@@ -1,5 +1,7 @@
 """`doctor`: what this installation can do, what is wrong with it, and what to do about that."""
 
+import smtplib
+from contextlib import closing
 from dataclasses import dataclass
 
 import psycopg
@@ -14,6 +16,7 @@ from device_gateway.devices.authority import Authority
 from device_gateway.devices.bond_box import gateway_key
 from device_gateway.errors import BadSetting
 from device_gateway.ingest.dialects import adapters, broken_adapters
+from device_gateway.mail.delivery import Server
 from device_gateway.settings import Settings
 from device_gateway.store.measure import measure
 from device_gateway.transports.mqtt.broker_url import parse_broker_url
@@ -38,6 +41,7 @@ def doctor(data_dir: DataDir = None, config: ConfigFile = None, as_json: AsJson 
         _radio(settings),
         _bonds(settings),
         _catalogue(settings),
+        _mail(settings),
         _adapters(),
     ]
     if as_json:
@@ -141,6 +145,17 @@ def _catalogue(settings: Settings) -> Finding:
     if key is None:
         return Finding("apps", "no OpenID Connect for them (DEVICE_GATEWAY_CATALOGUE_KEY)")
     return Finding("apps", f"signing keys sealed with {settings.catalogue_key}: back it up, apart from the database")
+
+
+def _mail(settings: Settings) -> Finding:
+    """Whether mail goes out; no server is no fault, for the operator may hand on what it says."""
+    if not settings.smtp_url:
+        return Finding("mail", "kept, not sent (DEVICE_GATEWAY_SMTP_URL is not set): device-gateway mail list")
+    try:
+        with closing(Server.of(settings.smtp_url).open()):
+            return Finding("mail", "handed in by SMTP")
+    except (OSError, smtplib.SMTPException) as error:
+        return Finding("mail", f"the server does not answer: {type(error).__name__}", "check DEVICE_GATEWAY_SMTP_URL")
 
 
 def _adapters() -> Finding:

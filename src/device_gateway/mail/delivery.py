@@ -146,11 +146,15 @@ def _hand_in(session: smtplib.SMTP, message: EmailMessage) -> None:
 
 
 def _message(mail: Row, text: str, settings: Settings) -> EmailMessage:
+    """Raises Refused for what no header can hold: it waits for nothing, and the mails after it do not wait for it."""
     host = urlsplit(settings.public_url).hostname
     message = EmailMessage(policy=SMTP)
     message["From"] = settings.mail_from or f"Device Gateway <no-reply@{host}>"
-    message["To"] = mail.recipient
-    message["Subject"] = mail.subject
+    try:
+        message["To"] = mail.recipient
+        message["Subject"] = mail.subject
+    except Exception as error:  # the parser of addresses raises whatever comes to it
+        raise Refused("The address or the subject cannot be written.") from error
     message["Date"] = format_datetime(mail.created_at)
     message["Message-ID"] = f"<{mail.id}@{host}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answering machine answers

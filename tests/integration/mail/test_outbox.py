@@ -100,10 +100,9 @@ async def test_a_mail_goes_out_once_and_its_text_is_erased(app_url, app_pool, ke
 
 
 async def test_a_mail_of_a_transaction_that_failed_never_was(app_url, app_pool, key_file):
-    async with app_pool.connection() as connection:
-        async with connection.transaction() as transaction:
-            await outbox(key_file).send(connection, "ana@example.org", "x", "y")
-            raise psycopg.Rollback(transaction)
+    async with app_pool.connection() as connection, connection.transaction() as transaction:
+        await outbox(key_file).send(connection, "ana@example.org", "x", "y")
+        raise psycopg.Rollback(transaction)
     assert rows(app_url) == []
 
 
@@ -131,10 +130,13 @@ async def test_an_address_that_the_server_refuses_is_given_up_at_once_and_the_ot
     app_url, app_pool, key_file, post
 ):
     post.box.answers = {"gone@example.org": "550 no such person", "full@example.org": "452 mailbox full"}
+    await write(app_pool, key_file, "no address\r\nBcc: everybody@example.org")
     for name in ("gone", "full", "ana"):
         await write(app_pool, key_file, f"{name}@example.org")
     assert deliver_due(settings(app_url, key_file, smtp_url=post.url)) == 1
-    gone, full, ana = rows(app_url)
+    none, gone, full, ana = rows(app_url)
+    assert none.failed_at
+    assert [one.rcpt_tos for one in post.box.taken] == [["ana@example.org"]]
     assert (gone.failed_at is not None, gone.last_error, gone.body) == (True, "550 no such person", None)
     assert (full.failed_at, full.attempts, ana.sent_at is not None) == (None, 1, True)
 
