@@ -24,7 +24,8 @@ _NOISE_KEPT: Final = 0.92  # of one sensor value's noise in the next
 
 def days_of(seed: int, zone: ZoneInfo, until: datetime) -> Iterator[Reading]:
     """Readings of the `DAYS` days before `until`, in no particular order. Each names its device."""
-    chance = Random(seed)  # noqa: S311  no secret: the same patient each time
+    # No secret: the same patient each time.
+    chance = Random(seed)  # noqa: S311  # nosec B311
     first = until.astimezone(zone).date() - timedelta(days=DAYS)
     meals = [
         (_at(first + timedelta(days=day), clock, zone) + timedelta(minutes=chance.gauss(0, 20)), chance.gauss(rise, 15))
