@@ -13,7 +13,7 @@ from app_catalog.wiring import Connection
 
 PUBLISHED: Final = """SELECT a.id, v.links, v.economic_model, v.regions, v.themes, v.medical_device_class,
     v.medical_device_certificate, v.exchanges_data, v.logo, n.contact AS vendor_contact, n.oid AS vendor_oid,
-    (SELECT max(g.ends_on) FROM catalogue.agreement g WHERE g.application_id = v.id AND g.accepted_at IS NOT NULL)
+    (SELECT max(g.ends_on) - 1 FROM catalogue.agreement g WHERE g.application_id = v.id AND g.accepted_at IS NOT NULL)
       AS agreed_until
   FROM catalogue.app a JOIN catalogue.vendor n ON n.id = a.vendor_id
   JOIN catalogue.application v ON v.id = a.application_id
@@ -22,7 +22,7 @@ PUBLISHED: Final = """SELECT a.id, v.links, v.economic_model, v.regions, v.theme
 
 @dataclass(frozen=True)
 class Entry:
-    """logo: name of its picture, None for none · vendor_oid: without urn:oid: · agreed_until: the first day without"""
+    """logo: name of its picture, None for none · vendor_oid: without urn:oid: · agreed_until: its last day"""
 
     app: App
     published: Published
