@@ -63,6 +63,7 @@ async def test_every_form_needs_the_token_of_the_session(product: Product) -> No
     for path in (
         f"/devices/{hub}/remove", f"/devices/{hub}/rename", "/devices/new", f"/apps/{app}/disconnect",
         f"/apps/{app}/withdraw", "/settings/zone", "/settings/password", "/language",
+        f"/apps/{app}/end", f"/apps/{app}/version", "/settings/mail", "/settings/mail/code", "/settings/birth-date",
     ):  # fmt: skip
         for token in ({}, {"csrf_token": "x"}, {"csrf_token": "é"}):
             answer = await browser.post(path, data={"language": "fr", "name": "X", **token})
@@ -272,7 +273,7 @@ async def test_a_meter_is_attached_by_its_address_to_the_patients_own_edge_only(
     assert "looks like AA:BB:CC:DD:EE:FF" in text_of(wrong.text)
 
 
-async def test_a_purpose_is_taken_back_and_the_last_one_disconnects(product: Product) -> None:
+async def test_a_purpose_is_taken_back_and_the_last_one_asks_whether_to_disconnect(product: Product) -> None:
     _patient, browser = await home(product)
     app = await product.online_app()
     await product.connect_app(browser, app, "weight", "glucose")
@@ -287,7 +288,11 @@ async def test_a_purpose_is_taken_back_and_the_last_one_disconnects(product: Pro
     assert "Purpose glucose" in text
     assert "Purpose weight" not in text
     last = await browser.post(f"/apps/{app}/withdraw", data={**token, "purpose": "glucose"})
-    assert last.headers["location"] == "/apps?done=disconnected"
+    assert last.headers["location"] == f"/apps/{app}/disconnect?last=yes"
+    asked = text_of((await browser.get(last.headers["location"])).text)
+    assert "This is the last purpose that you agree to for this app" in asked
+    assert "Purpose glucose" in text_of((await browser.get("/apps")).text), "nothing is taken back before the answer"
+    await browser.post(f"/apps/{app}/disconnect", data=token)
     assert "No app is connected" in text_of((await browser.get("/apps")).text)
     journal = text_of((await browser.get("/journal")).text)
     assert "You took back what you had allowed Glyco+: Purpose weight." in journal
