@@ -1,5 +1,6 @@
 """A candidate works for the simulated patients of its vendor, with everything that OAuth asks, and for nobody else."""
 
+import json
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from catalogue_host import (
     hidden,
     patient,
     purpose,
+    query_of,
 )
+from client_keys import Signer
 
 from app_catalog import register_vendor, rotate_secret
 from app_catalog.applications.submission import withdraw
@@ -138,8 +141,35 @@ async def test_a_new_version_is_tried_in_the_sandbox_while_the_approved_one_serv
     assert (await app.refresh(tokens["refresh_token"])).status_code == 200
     assert await works(host, (await app.tokens(patient()))["access_token"])
     parameters, _ = app.authorization(redirect_uri=elsewhere)
-    async with host.browser(patient()) as browser:
-        assert (await browser.get("/oauth/authorize", params=parameters)).status_code == 400, "unreviewed address"
+    pushed = (await app.post("/oauth/par", parameters)).json()["request_uri"]
+    for person, status in ((patient(), 400), (zoe, 200)):
+        async with host.browser(person) as browser:
+            for query in (parameters, {"client_id": app.client_id, "request_uri": pushed}):
+                assert (await browser.get("/oauth/authorize", params=query)).status_code == status, "unreviewed address"
+
+
+async def test_a_candidate_pushes_and_proves_itself_with_its_old_key_and_with_its_new_one(host):
+    app, _, vendor_id = await candidate(host, "hddt")
+    old, new = Signer("ES256"), Signer("ES256")
+    both = {"keys": [*old.metadata["jwks"]["keys"], *new.metadata["jwks"]["keys"]]}
+    form = {"token_endpoint_auth_method": "private_key_jwt", "jwks": json.dumps(both)}
+    async with host.browser(app.vendor) as browser:
+        path = f"/catalogue/vendor/apps/{app.app_id}/client"
+        kept = await browser.post(path, data={"csrf_token": app.vendor.csrf_token, **form})
+    assert kept.status_code == 303, kept.text
+    zoe = await simulated(host, app.vendor, vendor_id)
+    for signer in (old, new):
+        app.proof = lambda signer=signer: signer.form(app.client_id)
+        parameters, verifier = app.authorization()
+        pushed = await app.post("/oauth/par", parameters)
+        assert pushed.status_code == 201, pushed.text
+        query = {"client_id": app.client_id, "request_uri": pushed.json()["request_uri"]}
+        async with host.browser(zoe) as browser:
+            page = (await browser.get("/oauth/authorize", params=query)).text
+            fields = {name: hidden(page, name) for name in ("request", "csrf_token")}
+            answer = await browser.post("/oauth/consent", data={**fields, "purpose": "weight", "decision": "approve"})
+        tokens = await app.redeem(query_of(answer)["code"], verifier)
+        assert await works(host, tokens.json()["access_token"])
 
 
 async def test_simulated_patients_are_few(host):
