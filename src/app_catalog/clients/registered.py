@@ -26,7 +26,7 @@ class RegisteredClient:
 
 
 def registered_client(row: Row, client_id: str) -> RegisteredClient | None:
-    """The client of a row of `PRESENTED_TOKEN`, if it is `client_id` and the token a real patient's.
+    """The client of a row with the secrets of one, if it is `client_id` and the token a real patient's.
 
     None as well where the row does not say enough: what is tried in a sandbox is described by another application.
     """

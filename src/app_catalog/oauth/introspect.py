@@ -29,7 +29,7 @@ from app_catalog.oauth.profiles import ASYMMETRIC_METHODS, SECRET_METHODS
 from app_catalog.oauth.secret_text import base64url, sha256
 from app_catalog.oauth.server import Request as OAuthRequest
 from app_catalog.oauth.server import Server
-from app_catalog.oauth.writes import PRESENTED_TOKEN
+from app_catalog.oauth.writes import INTROSPECTED_TOKEN
 from app_catalog.scopes.grammar import FHIR_USER, OPENID
 from app_catalog.wiring import Connection, Row, Wiring
 
@@ -102,7 +102,7 @@ async def introspect(wiring: Wiring, server: Server, request: Request) -> Respon
         return refusal(refused)
     async with wiring.pool.connection() as connection:
         hashed = {"hash": sha256(presented.fields.text("token")), "now": wiring.clock()}
-        row = await (await connection.execute(PRESENTED_TOKEN, hashed)).fetchone()
+        row = await (await connection.execute(INTROSPECTED_TOKEN, hashed)).fetchone()
         if presented.bearer is not None:
             return await _for_bearer(wiring, connection, request, presented.bearer, row)
         client = registered_client(row, presented.client_id) or await app_by_client(connection, presented.client_id)

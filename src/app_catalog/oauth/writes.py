@@ -1,14 +1,19 @@
 """The SQL by which codes and tokens come and go. All of it runs inside `space`; the rows to consume are locked."""
 
-# What is consented to comes as text: `consents.effect` reads each text once.
-_GRANT = """hash, expires_at, used_at, grant_id, pairing_id, subject, person, grant_scope, grant_expires_at,
-  grant_revoked_at, app_id, client_id, app_status, app_name, profile, consented, waits_for_answer, in_sandbox,
-  tested_application"""
-_TOKEN = f"kind, scope, issued_at, revoked_at, certificate, {_GRANT}"
-OPEN_CODE = f"SELECT redirect_uri, code_challenge, {_GRANT} FROM catalogue.open_code(%(hash)s, %(now)s)"
-OPEN_TOKEN = f"SELECT sealed, {_TOKEN} FROM catalogue.open_token(%(hash)s, %(now)s)"
-STATE_OF_TOKEN = f"SELECT {_TOKEN} FROM catalogue.grant_of_token(%(hash)s, %(now)s)"
-PRESENTED_TOKEN = f"""SELECT sealed, secret_hash, former_secret_hash, former_secret_until, {_TOKEN}
+# What is consented to comes as text: `consents.effect` reads each text once. Each question has the columns that it
+# needs: reading them takes as long as finding the row.
+_CHECK = """expires_at, used_at, pairing_id, grant_expires_at, grant_revoked_at, app_id, client_id, app_status,
+  consented, waits_for_answer, in_sandbox"""
+_GRANT = f"hash, grant_id, subject, person, grant_scope, app_name, profile, {_CHECK}"
+_ITSELF = "kind, scope, revoked_at, certificate"
+_SECRETS = "secret_hash, former_secret_hash, former_secret_until"
+OPEN_CODE = f"""SELECT redirect_uri, code_challenge, tested_application, {_GRANT}
+  FROM catalogue.open_code(%(hash)s, %(now)s)"""
+OPEN_TOKEN = f"SELECT sealed, tested_application, {_ITSELF}, {_GRANT} FROM catalogue.open_token(%(hash)s, %(now)s)"
+STATE_OF_TOKEN = f"""SELECT grant_id, subject, person, app_name, tested_application, {_ITSELF}, {_CHECK}
+  FROM catalogue.grant_of_token(%(hash)s, %(now)s)"""
+PRESENTED_TOKEN = f"SELECT sealed, {_SECRETS}, {_ITSELF}, {_GRANT} FROM catalogue.grant_of_token(%(hash)s, %(now)s)"
+INTROSPECTED_TOKEN = f"""SELECT issued_at, profile, {_SECRETS}, {_ITSELF}, {_CHECK}
   FROM catalogue.grant_of_token(%(hash)s, %(now)s)"""
 
 ADD_GRANT = """INSERT INTO catalogue.access_grant (id, pairing_id, subject, person, scope, created_at, expires_at,

@@ -10,7 +10,7 @@ Letters must be in the order c, r, u, d, s: SMART lets a server refuse others, s
 
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal
 from urllib.parse import parse_qsl, quote
 
@@ -80,13 +80,17 @@ class Scopes:
     context: frozenset[str] = frozenset()
     unknown: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
+    @cached_property
+    def text(self) -> str:
         return " ".join([*sorted(self.context), *dict.fromkeys(map(str, self.resources))])
+
+    def __str__(self) -> str:
+        return self.text
 
     def __bool__(self) -> bool:
         return bool(self.resources or self.context)
 
-    @property
+    @cached_property
     def concerns_a_patient(self) -> bool:
         """Whether a token with these scopes carries a patient (SMART 2.2: any ``patient/`` scope implies it)."""
         return LAUNCH_PATIENT in self.context or any(scope.level == "patient" for scope in self.resources)
