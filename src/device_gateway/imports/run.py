@@ -20,7 +20,7 @@ from device_gateway.imports.formats import FileFormat
 from device_gateway.imports.placing import FilePlacer
 from device_gateway.imports.report import Problem, Report
 from device_gateway.imports.sources import Sources, name_text
-from device_gateway.ingest.batch import NAMES
+from device_gateway.ingest.answers import NAMES
 from device_gateway.ingest.placing import OLDEST_YEAR
 from device_gateway.readings.model import Entry, Outcome, Reading, Rejected, Text
 from device_gateway.readings.packed import ReadingRow

@@ -3,21 +3,18 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from uuid import UUID
 
 from psycopg import Connection
 
 from device_gateway.database.pool import Row
 from device_gateway.devices.clocks import DeviceClock
+from device_gateway.ingest.delivery import Delivery
 from device_gateway.ingest.registry import KnownDevice, Name
 from device_gateway.journal import Actor, Event, EventName, record_in_worker
 from device_gateway.readings.model import STORED, Decoded, Duplicate, Outcome, Rejected, Stored
-from device_gateway.readings.packed import array_of_ints, array_of_uuids
-
-if TYPE_CHECKING:  # the batch imports this module
-    from device_gateway.ingest.batch import Delivery
+from device_gateway.readings.packed import array_of_ints, array_of_octets
 
 Clocks = dict[UUID, DeviceClock]
 
@@ -72,57 +69,51 @@ class Activity:
     the next owner reads the whole memory of a meter is not told to the former one, whose readings are duplicates then.
     """
 
-    def __init__(self, devices: Iterable[KnownDevice]) -> None:
-        self._holders = {device.id: device.holder for device in devices}
-        self._counts: dict[tuple[UUID, UUID], list[int]] = {}
+    def __init__(self, devices: Collection[KnownDevice]) -> None:
+        self._devices = devices
+        self._counts: dict[bytes, list[int]] = {}  # by device and space, 16 octets each
 
-    def count_rows(
-        self, series: Sequence[int], outcomes: Sequence[Outcome], owners: Mapping[int, tuple[UUID, UUID]]
-    ) -> None:
+    def count_rows(self, series: Sequence[int], outcomes: Sequence[Outcome], owners: Mapping[int, bytes]) -> None:
         """`series` and outcome of each row."""
         if outcomes.count(STORED) == len(outcomes):
             for one, count in Counter(series).items():
                 self._add(owners[one], 0, count)
             return
+        held = {device.id.bytes + device.holder.bytes for device in self._devices if device.holder}
         for (one, outcome), count in Counter(zip(series, map(type, outcomes), strict=True)).items():
-            device, space = owners[one]
             if outcome is not Duplicate:
-                self._add((device, space), 0 if outcome is Stored else 2, count)
-            elif space == self._holders.get(device):
-                self._add((device, space), 1, count)
+                self._add(owners[one], 0 if outcome is Stored else 2, count)
+            elif owners[one] in held:
+                self._add(owners[one], 1, count)
 
-    def count_others(self, deliveries: Iterable["Delivery"], devices: Mapping[Name, KnownDevice]) -> None:
+    def count_others(self, deliveries: Iterable[Delivery], devices: Mapping[Name, KnownDevice]) -> None:
         """What was rejected, and what went to the inbox or was known there."""
         for delivery in deliveries:
-            if delivery.topic is None or not isinstance(delivery.decoded, Decoded):
+            if not delivery.others or delivery.topic is None or not isinstance(delivery.decoded, Decoded):
                 continue
-            for index, other in delivery.placed.others.items():
+            for index, other in delivery.others.items():
                 reading = delivery.decoded.readings[index]
                 name = None if isinstance(reading, Rejected) else reading.device
                 device = devices.get((delivery.topic.sender, name))
                 if device and device.holder:
                     known = isinstance(delivery.outcomes[index], Duplicate)
-                    self._add((device.id, device.holder), 3 if isinstance(other, Rejected) else 1 if known else 4, 1)
+                    column = 3 if isinstance(other, Rejected) else 1 if known else 4
+                    self._add(device.id.bytes + device.holder.bytes, column, 1)
 
     def save(self, connection: Connection[Row]) -> None:
         if not self._counts:
             return
-        keys = sorted(self._counts, key=_octets)  # one order for all writers
+        keys = sorted(self._counts)  # one order for all writers
         counts = map(array_of_ints, zip(*(self._counts[key] for key in keys), strict=True))
-        owners = array_of_uuids([key[0] for key in keys]), array_of_uuids([key[1] for key in keys])
+        owners = array_of_octets([key[:16] for key in keys]), array_of_octets([key[16:] for key in keys])
         for row in connection.execute(ACTIVITY, (*owners, *counts)).fetchall():  # in one order for all writers, too
             connection.execute("SELECT set_config('app.space', %s, true)", (str(row.space_id),))
             [device] = connection.execute(MODEL, (row.device_id,)).fetchall()
             actor = Actor("device", str(row.device_id), device.model)
             record_in_worker(connection, Event(EventName.DEVICE_SYNCED, row.space_id, actor, resource="Observation"))
 
-    def _add(self, owner: tuple[UUID, UUID], column: int, count: int) -> None:
+    def _add(self, owner: bytes, column: int, count: int) -> None:
         self._counts.setdefault(owner, [0, 0, 0, 0, 0])[column] += count
-
-
-def _octets(owner: tuple[UUID, UUID]) -> tuple[bytes, bytes]:
-    """In the order of UUIDs, and compared by C."""
-    return owner[0].bytes, owner[1].bytes
 
 
 def save_seen(connection: Connection[Row], devices: Sequence[UUID]) -> None:

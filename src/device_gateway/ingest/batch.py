@@ -6,88 +6,38 @@
     put       one transaction: readings, inbox, clocks, quarantine, activity, journal
     answer    an outcome message for each sender that waits for one
 
+Messages of whom it is foreseen what they need (`foresight`) are located first, and read when they are placed.
 Nothing is acknowledged before `commit` returns. When it raises, nothing was written.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
-import msgspec
 from psycopg import Connection
 
 from device_gateway.database.pool import Row
-from device_gateway.devices.topics import OWN_DIALECT, READINGS, Topic, outcome_topic, parse_topic
+from device_gateway.devices.topics import READINGS
 from device_gateway.ingest import aftermath, device_news, edge_events, heard, inbox, quarantine
+from device_gateway.ingest.answers import NAMES, Answer, answers_of
 from device_gateway.ingest.arrival import Arrivals
-from device_gateway.ingest.dialects import dialects
-from device_gateway.ingest.edge_events import EdgeEvent, Presence, Told, parse_event, parse_presence
-from device_gateway.ingest.edge_report import decode_report, message_id_of
-from device_gateway.ingest.hub import read_from_hub
-from device_gateway.ingest.memory import Memory, recall
+from device_gateway.ingest.delivery import NOT_READ, Delivery, delivery_of
+from device_gateway.ingest.edge_events import Told
+from device_gateway.ingest.foresight import Foresight, Unforeseen
+from device_gateway.ingest.memory import recall
 from device_gateway.ingest.message import Message
-from device_gateway.ingest.misfits import UNCLAIMED, misfit_of, pointer_of, unregistered
-from device_gateway.ingest.placing import OLDEST_YEAR, Kind, Placed, Placer, Unassigned, names_with_clocks
+from device_gateway.ingest.misfits import misfit_of, unregistered
+from device_gateway.ingest.placing import OLDEST_YEAR, Measure, Placer, Rows, Unassigned, names_with_clocks
 from device_gateway.ingest.registry import KnownDevice, Name, Registry
-from device_gateway.readings.model import (
-    DUPLICATE,
-    STORED,
-    ClockMeasurement,
-    Corrected,
-    Decoded,
-    Duplicate,
-    Outcome,
-    Reading,
-    Rejected,
-    Stored,
-)
+from device_gateway.readings.model import STORED, ClockMeasurement, Decoded, Outcome, Rejected, Stored
 from device_gateway.readings.normalise import CLOCK_TOLERANCE_S
 from device_gateway.readings.packed import Packed
 from device_gateway.readings.put import ReadingWriter
 
-FROM_EDGE = "raw"  # the kind of topic on which an edge reports what it could not decode
-ANSWERED = (READINGS, FROM_EDGE)  # kinds of topic whose payloads have a message id: those of our own dialect
-NAMES: dict[type[Outcome], str] = {
-    Stored: "stored",
-    Duplicate: "duplicate",
-    Corrected: "corrected",
-    Rejected: "rejected",
-}
-
-
-@dataclass
-class Delivery:
-    """One message on its way through the batch."""
-
-    message: Message
-    topic: Topic | None
-    decoded: Decoded | Rejected
-    told: EdgeEvent | Presence | None = None
-    timeless: bool = False  # its readings have the time at which it came
-    placed: Placed = field(default_factory=Placed)
-    outcomes: Sequence[Outcome] = ()
-
-
-class Understood(NamedTuple):
-    """A delivery whose payload was understood. `kinds`, `clocks`: what `kinds_of` and `names_with_clocks` found."""
-
-    sender: UUID
-    decoded: Decoded
-    delivery: Delivery
-    kinds: set[Kind]
-    clocks: set[str | None]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What to publish after the commit."""
-
-    topic: str
-    payload: bytes
+BLOCK_ROWS = 450  # rows that are handed on together, some 34 kB
 
 
 @dataclass(frozen=True)
@@ -98,158 +48,201 @@ class Result:
     outcomes: Counter[str]
 
 
-class OutcomeLine(msgspec.Struct, omit_defaults=True):
-    index: int
-    outcome: str
-    pointer: str | None = None
-    reason: str | None = None
+class Understood(NamedTuple):
+    """A delivery whose payload was read and understood. `clocks`: devices whose clock it needs."""
+
+    delivery: Delivery
+    sender: UUID
+    decoded: Decoded
+    clocks: set[str | None]
+
+
+@dataclass(frozen=True)
+class Means:
+    """What the batches of a worker share."""
+
+    connection: Connection[Row]
+    registry: Registry
+    arrivals: Arrivals
+    foresight: Foresight
+    seen: aftermath.LastSeen
+    quarantine_days: int
 
 
 class BatchWriter:
     """Commits batches through one connection (role gateway_ingest)."""
 
     def __init__(self, connection: Connection[Row], quarantine_days: int) -> None:
-        self._connection = connection
         connection.execute("SET plan_cache_mode = force_generic_plan")  # arrays of any length go through the same index
-        self._registry = Registry(connection)
+        self._means = Means(
+            connection, Registry(connection), Arrivals(connection), Foresight(), aftermath.LastSeen(), quarantine_days
+        )
         self._writer = ReadingWriter(connection)
-        self._days = quarantine_days
-        self._seen = aftermath.LastSeen()
-        self._arrivals = Arrivals(connection)
 
     def commit(self, messages: Sequence[Message]) -> Result:
         """Everything in `messages` committed: stored, told apart, rejected or in quarantine. Raises psycopg.Error."""
-        now = datetime.now(UTC)
-        memory = recall(self._connection, messages)
-        deliveries = [read(message, memory) for message in self._arrivals.settled(messages)]
-        understood = [
-            Understood(d.topic.sender, d.decoded, d, kinds := kinds_of(d.decoded), names_with_clocks(d.decoded, kinds))
-            for d in deliveries
-            if d.topic and isinstance(d.decoded, Decoded)
-        ]
-        devices = self._registry.locate(_names(understood))
-        clocks = self._registry.clocks(
-            {devices[u.sender, name].id for u in understood for name in u.clocks if (u.sender, name) in devices}
+        foresight = self._means.foresight
+        try:
+            batch = self._put(Batch(self._means, messages, foresight.of(messages)))
+        except Unforeseen:
+            foresight.came(as_foreseen=False)
+            batch = self._put(Batch(self._means, messages, {}))
+        else:
+            foresight.came(as_foreseen=True)
+        batch.committed()
+        return batch.result
+
+    def _put(self, batch: "Batch") -> "Batch":
+        batch.prepare()
+        self._writer.put(batch.parts(), batch.finish)
+        return batch
+
+
+class Batch:
+    """One attempt at a batch. `foreseen`: what messages measure that are read on their way, by topic."""
+
+    def __init__(self, means: Means, messages: Sequence[Message], foreseen: Mapping[str, frozenset[Measure]]) -> None:
+        self.result = Result([], Counter())
+        self._means = means
+        self._foreseen = foreseen
+        self._now = datetime.now(UTC)
+        self._memory = recall(means.connection, messages)
+        self._deliveries = [*map(delivery_of, means.arrivals.settled(messages))]
+        self._understood: list[Understood] = []  # of those that are read before any row is written
+        self._devices: dict[Name, KnownDevice] = {}
+        self._clocks: aftermath.Clocks = {}
+        self._skews: dict[UUID, int] = {}
+        self._rows = Rows()
+        self._due: Sequence[UUID] = ()
+
+    def prepare(self) -> None:
+        """Everything before the transaction. Raises Unforeseen."""
+        senders: dict[str, UUID] = {}  # of messages that are read on their way
+        for delivery in self._deliveries:
+            if delivery.message.topic not in self._foreseen:
+                self._read(delivery)
+            elif delivery.topic:
+                senders[delivery.message.topic] = delivery.topic.sender
+        names = {(sender, one[0]) for topic, sender in senders.items() for one in self._foreseen[topic]}
+        devices = self._devices = self._means.registry.locate(names | _names(self._understood))
+        self._clocks = self._means.registry.clocks(
+            {devices[u.sender, name].id for u in self._understood for name in u.clocks if (u.sender, name) in devices}
         )
-        placer = Placer(self._registry, devices, clocks, now)
-        skews: dict[UUID, int] = {}
-        blocks: list[Packed] = []
-        streamed: list[Understood] = []
-        for message in understood:  # in their order: each is placed by the clocks as they were when it was sent
-            skews |= _compare_clocks(message, devices, clocks, now)
-            if placer.open_lanes(message.sender, message.kinds) and not message.clocks:
-                streamed.append(message)
+        self._placer = Placer(self._means.registry, devices, self._clocks, self._now)
+        for topic, sender in senders.items():
+            if not self._placer.open_lanes(sender, self._foreseen[topic]):
+                raise Unforeseen
+        for understood in self._understood:  # in their order: each by the clocks as they were when it was sent
+            self._place_early(understood)
+
+    def parts(self) -> Iterator[Packed]:
+        """All rows, in the order of their messages. Raises Unforeseen."""
+        rows, place = self._rows, self._placer.place
+        for delivery in self._deliveries:
+            delivery.start = len(rows.series)
+            if delivery.rows is not None:
+                rows.add(delivery.rows)
             else:
-                message.delivery.placed, rows = placer.place(message.sender, message.decoded, message.kinds)
-                blocks.append(rows)
+                if delivery.decoded is NOT_READ:
+                    delivery.read(self._memory)
+                    self._as_foreseen(delivery)
+                decoded, topic = delivery.decoded, delivery.topic
+                if isinstance(decoded, Decoded) and topic:
+                    delivery.others = place(topic.sender, decoded, delivery.kinds, rows)
+            delivery.count = len(rows.series) - delivery.start
+            if len(rows.packed) >= BLOCK_ROWS:
+                yield rows.take()
+        yield rows.take()
 
-        def parts() -> Iterator[Packed]:
-            yield from blocks
-            for message in streamed:
-                message.delivery.placed, rows = placer.place(message.sender, message.decoded, message.kinds)
-                yield rows
+    def finish(self, outcomes: Sequence[Outcome]) -> None:
+        """Write all but the readings, in their transaction; may run again where it is repeated."""
+        connection, deliveries, registry = self._means.connection, self._deliveries, self._means.registry
+        unassigned = [o for d in deliveries if d.others for o in d.others.values() if isinstance(o, Unassigned)]
+        kept = inbox.keep(connection, unassigned)
+        _share_out(deliveries, outcomes, kept)
+        misfits = [misfit for delivery in deliveries if (misfit := misfit_of(delivery))]
+        quarantine.keep(connection, misfits, self._means.quarantine_days)
+        heard.note(connection, unregistered(deliveries))
+        self._memory.save(connection)
+        self._means.arrivals.note(delivery.message for delivery in deliveries if delivery.timeless)
+        aftermath.save_clocks(connection, self._clocks, self._skews)
+        told = [Told(d.topic.sender, d.told) for d in deliveries if d.told and d.topic]
+        edge_events.save(connection, told)
+        activity = aftermath.Activity(self._devices.values())
+        activity.count_rows(self._rows.series, outcomes, registry.owners)
+        activity.count_others(deliveries, self._devices)
+        activity.save(connection)
+        device_news.save(connection, told)
+        self._due = self._means.seen.due(self._senders())
+        aftermath.save_seen(connection, self._due)
+        aftermath.save_batteries(connection, [(u.sender, u.decoded) for u in self._understood], self._devices)
+        rejected = sum([len(delivery.others) for delivery in deliveries if delivery.others]) - len(kept)
+        self.result = Result(answers_of(deliveries), _tally(outcomes, kept, rejected, len(misfits)))
 
-        result: list[Result] = []
-        seen = self._seen.due(
-            {devices[u.sender, kind[0]].id for u in understood for kind in u.kinds if (u.sender, kind[0]) in devices}
-            | {u.sender for u in understood if u.delivery.topic and u.delivery.topic.from_hub}
-        )
+    def committed(self) -> None:
+        self._means.seen.note(self._due)
+        self._means.arrivals.committed()
 
-        def then(outcomes: Sequence[Outcome]) -> None:
-            unassigned = [o for d in deliveries for o in d.placed.others.values() if isinstance(o, Unassigned)]
-            kept = inbox.keep(self._connection, unassigned)
-            _share_out(deliveries, outcomes, kept)
-            misfits = [misfit for delivery in deliveries if (misfit := misfit_of(delivery))]
-            quarantine.keep(self._connection, misfits, self._days)
-            heard.note(self._connection, unregistered(deliveries))
-            memory.save(self._connection)
-            self._arrivals.note(delivery.message for delivery in deliveries if delivery.timeless)
-            aftermath.save_clocks(self._connection, clocks, skews)
-            told = [Told(d.topic.sender, d.told) for d in deliveries if d.topic and d.told]
-            edge_events.save(self._connection, told)
-            activity = aftermath.Activity(devices.values())
-            activity.count_rows(placer.series, outcomes, self._registry.owners)
-            activity.count_others(deliveries, devices)
-            activity.save(self._connection)
-            device_news.save(self._connection, told)
-            aftermath.save_seen(self._connection, seen)
-            aftermath.save_batteries(self._connection, [(u.sender, u.decoded) for u in understood], devices)
-            rejected = sum(len(delivery.placed.others) for delivery in deliveries) - len(kept)
-            result[:] = [Result(answers_of(deliveries), _tally(outcomes, kept, rejected, len(misfits)))]
+    def _read(self, delivery: Delivery) -> None:
+        delivery.read(self._memory)
+        decoded, topic = delivery.decoded, delivery.topic
+        if topic is None or not isinstance(decoded, Decoded):
+            return
+        clocks = names_with_clocks(decoded, delivery.kinds)
+        self._understood.append(Understood(delivery, topic.sender, decoded, clocks))
+        if topic.kind == READINGS:
+            plain = not clocks and not decoded.battery_percent
+            self._means.foresight.note(delivery.message.topic, delivery.kinds if plain else None)
 
-        self._writer.put(parts(), then)
-        self._seen.note(seen)
-        self._arrivals.committed()
-        return result[0]
+    def _as_foreseen(self, delivery: Delivery) -> None:
+        """Raises Unforeseen."""
+        decoded = delivery.decoded
+        if not isinstance(decoded, Decoded):
+            return
+        measures = self._foreseen[delivery.message.topic]
+        if decoded.clocks or decoded.battery_percent:
+            raise Unforeseen
+        for measure, zone, _ in delivery.kinds:
+            if zone is None or measure not in measures:
+                raise Unforeseen
 
+    def _place_early(self, understood: Understood) -> None:
+        """Where it needs more than its lanes, or their series are to be made: rows on their way ask nothing."""
+        delivery, sender, decoded, clocks = understood
+        self._compare_clocks(sender, decoded)
+        if not self._placer.open_lanes(sender, [kind[0] for kind in delivery.kinds]) or clocks:
+            delivery.rows = Rows()
+            delivery.others = self._placer.place(sender, decoded, delivery.kinds, delivery.rows)
 
-def read(message: Message, memory: Memory) -> Delivery:
-    """Bytes ▸ readings, by the dialect of the topic. Never raises for what the bytes are."""
-    topic = parse_topic(message.topic)
-    if topic is None:
-        return Delivery(message, None, UNCLAIMED)
-    dialect = dialects().get(topic.dialect)
-    if dialect is None or (topic.from_hub and topic.dialect == OWN_DIALECT and topic.subtopic != READINGS):
-        return Delivery(message, topic, UNCLAIMED)
-    if topic.kind in (edge_events.EVENT, edge_events.STATUS):
-        return _told(message, topic)
-    try:
-        if topic.kind == FROM_EDGE:
-            return Delivery(message, topic, decode_report(message.payload))
-        if topic.from_hub:
-            decoded, timeless = read_from_hub(message, topic, dialect, memory)
-            return Delivery(message, topic, decoded, timeless=timeless)
-        return Delivery(message, topic, dialect.decode(topic.subtopic, message.payload, message.received_at))
-    except Exception as error:  # adapters come from anywhere: one that breaks its promise refuses this payload only
-        return Delivery(message, topic, Rejected("", f"the adapter broke on this payload: {type(error).__name__}"))
+    def _compare_clocks(self, sender: UUID, decoded: Decoded) -> None:
+        """Take the clock comparisons in, and the skew of each device that was compared, in seconds."""
+        for clock in decoded.clocks:
+            device = self._devices.get((sender, clock.device))
+            if device and _plausible(clock, self._now):
+                skew = self._clocks[device.id].measured(clock.raw.replace(tzinfo=None), clock.measured_at)
+                if skew is not None:
+                    self._skews[device.id] = skew
 
-
-def _told(message: Message, topic: Topic) -> Delivery:
-    """No readings: something happened, or a sender came or went."""
-    if topic.kind == edge_events.STATUS:
-        return Delivery(message, topic, Decoded([]), parse_presence(message.payload))
-    event = parse_event(message.payload, message.received_at)
-    if isinstance(event, Rejected):
-        return Delivery(message, topic, event)
-    return Delivery(message, topic, Decoded([], event.message_id), event)
-
-
-def kinds_of(decoded: Decoded) -> set[Kind]:
-    """The distinct kinds in a message: few, whatever its length."""
-    try:
-        return {
-            (
-                r.device, r.metric, r.unit, r.at.tzinfo,  # type: ignore[union-attr]
-                r.context is None and r.components is None and r.status == "final",  # type: ignore[union-attr]
-            )
-            for r in decoded.readings
-        }  # fmt: skip
-    except AttributeError:  # a Rejected is among them
-        readings = [r for r in decoded.readings if isinstance(r, Reading)]
-        return {(r.device, r.metric, r.unit, r.at.tzinfo, False) for r in readings}
+    def _senders(self) -> set[UUID]:
+        """Whoever measured something, and hubs that said anything."""
+        measured = {
+            (d.message.topic, measure[0]): d.topic.sender
+            for d in self._deliveries
+            if d.topic
+            for measure, _, _ in d.kinds
+        }
+        names = {(sender, device) for (_, device), sender in measured.items()}
+        found = {self._devices[name].id for name in names if name in self._devices}
+        return found | {u.sender for u in self._understood if u.delivery.topic and u.delivery.topic.from_hub}
 
 
 def _names(understood: Iterable[Understood]) -> set[Name]:
     names: set[Name] = set()
-    for message in understood:
-        names.update((message.sender, kind[0]) for kind in message.kinds)
-        names.update((message.sender, name) for name in message.clocks)
-        names.update((message.sender, name) for name in message.decoded.battery_percent)
+    for delivery, sender, decoded, clocks in understood:
+        names.update((sender, measure[0]) for measure, _, _ in delivery.kinds)
+        names.update((sender, name) for name in clocks)
+        names.update((sender, name) for name in decoded.battery_percent)
     return names
-
-
-def _compare_clocks(
-    message: Understood, devices: dict[Name, KnownDevice], clocks: aftermath.Clocks, now: datetime
-) -> dict[UUID, int]:
-    """Take the clock comparisons in; returns the skew of each device that was compared, in seconds."""
-    skews = {}
-    for clock in message.decoded.clocks:
-        device = devices.get((message.sender, clock.device))
-        if device and _plausible(clock, now):
-            skew = clocks[device.id].measured(clock.raw.replace(tzinfo=None), clock.measured_at)
-            if skew is not None:
-                skews[device.id] = skew
-    return skews
 
 
 def _plausible(clock: ClockMeasurement, now: datetime) -> bool:
@@ -261,59 +254,16 @@ def _share_out(deliveries: Iterable[Delivery], outcomes: Sequence[Outcome], inbo
     """Give each reading its outcome, in the order in which rows and inbox entries were collected."""
     of_inbox = iter(inbox)
     for delivery in deliveries:
-        placed = delivery.placed
-        of_rows = outcomes[placed.start : placed.start + placed.count]
-        if not placed.others:
+        of_rows = outcomes[delivery.start : delivery.start + delivery.count]
+        others = delivery.others
+        if not others:
             delivery.outcomes = of_rows
             continue
         rest = iter(of_rows)
         delivery.outcomes = [
-            other
-            if isinstance(other := placed.others.get(index), Rejected)
-            else next(rest if other is None else of_inbox)
-            for index in range(placed.count + len(placed.others))
+            other if isinstance(other := others.get(index), Rejected) else next(rest if other is None else of_inbox)
+            for index in range(delivery.count + len(others))
         ]
-
-
-def answers_of(deliveries: Iterable[Delivery]) -> list[Answer]:
-    """Outcome messages. What was not understood is answered where its message id can be read, or it comes again."""
-    answers = []
-    for delivery in deliveries:
-        topic, decoded = delivery.topic, delivery.decoded
-        if topic is None:
-            continue
-        if isinstance(decoded, Rejected):
-            message_id = message_id_of(delivery.message.payload) if topic.kind in ANSWERED else None
-            lines = msgspec.json.encode([OutcomeLine(0, "rejected", decoded.pointer, decoded.reason)])
-        elif message_id := decoded.message_id:
-            lines = _lines_of(delivery.outcomes)
-        if message_id:
-            payload = b'{"message_id":%b,"outcomes":%b}' % (msgspec.json.encode(message_id), lines)
-            answers.append(Answer(outcome_topic(topic.sender), payload))
-    return answers
-
-
-def _lines_of(outcomes: Sequence[Outcome]) -> bytes:
-    """Nearly every message is all new or all known."""
-    first = outcomes[0] if outcomes else STORED
-    if (first is STORED or first is DUPLICATE) and outcomes.count(first) == len(outcomes):
-        return _all(type(first), len(outcomes))
-    return _lines(outcomes)
-
-
-@lru_cache(maxsize=1024)  # senders have few message sizes
-def _all(outcome: type[Stored | Duplicate], count: int) -> bytes:
-    return _lines([outcome()] * count)
-
-
-def _lines(outcomes: Sequence[Outcome]) -> bytes:
-    return msgspec.json.encode([_line(index, outcome) for index, outcome in enumerate(outcomes)])
-
-
-def _line(index: int, outcome: Outcome) -> OutcomeLine:
-    if isinstance(outcome, Rejected):
-        return OutcomeLine(index, "rejected", pointer_of(index, outcome.pointer), outcome.reason)
-    return OutcomeLine(index, NAMES[type(outcome)])
 
 
 def _tally(outcomes: Sequence[Outcome], inbox: Sequence[Outcome], rejected: int, quarantined: int) -> Counter[str]:

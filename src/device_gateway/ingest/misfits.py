@@ -9,8 +9,8 @@ from device_gateway.ingest.placing import NOWHERE
 from device_gateway.ingest.quarantine import Misfit
 from device_gateway.readings.model import Decoded, Reading, Rejected
 
-if TYPE_CHECKING:  # the batch imports this module
-    from device_gateway.ingest.batch import Delivery
+if TYPE_CHECKING:  # it imports this module
+    from device_gateway.ingest.delivery import Delivery
 
 UNCLAIMED: Final = Rejected(
     "", "no dialect claims this topic: install its adapter, or set the topic that the pairing answer gave"
@@ -19,6 +19,8 @@ UNCLAIMED: Final = Rejected(
 
 def misfit_of(delivery: "Delivery") -> Misfit | None:
     """What goes to quarantine: a payload that was not understood, or one of whose readings was rejected."""
+    if not delivery.others and isinstance(delivery.decoded, Decoded):
+        return None
     message, topic = delivery.message, delivery.topic
     sender = topic.sender if topic else sender_named(message.topic)
     dialect = topic.dialect if topic else ""
@@ -30,7 +32,8 @@ def misfit_of(delivery: "Delivery") -> Misfit | None:
         return misfit._replace(dialect="", reason=UNCLAIMED.reason, most=1)
     if isinstance(delivery.decoded, Rejected):
         return misfit._replace(pointer=delivery.decoded.pointer, reason=delivery.decoded.reason)
-    rejected = [(index, other) for index, other in delivery.placed.others.items() if isinstance(other, Rejected)]
+    others = delivery.others or {}
+    rejected = [(index, other) for index, other in others.items() if isinstance(other, Rejected)]
     if not rejected:
         return None
     index, first = rejected[0]
@@ -46,9 +49,9 @@ def unregistered(deliveries: Iterable["Delivery"]) -> Iterator[Heard]:
     """Readings of devices that a hub speaks for and nobody has registered."""
     for delivery in deliveries:
         topic, decoded = delivery.topic, delivery.decoded
-        if topic is None or not topic.from_hub or not isinstance(decoded, Decoded):
+        if not delivery.others or topic is None or not topic.from_hub or not isinstance(decoded, Decoded):
             continue
-        for index, other in delivery.placed.others.items():
+        for index, other in delivery.others.items():
             reading = decoded.readings[index]
             if other is NOWHERE and isinstance(reading, Reading) and reading.device:
                 yield Heard(topic.sender, topic.dialect, reading.device, reading.metric)

@@ -2,16 +2,21 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from psycopg import Connection
+from psycopg.rows import tuple_row
+from psycopg.types.string import ByteaBinaryLoader
 
 from device_gateway.database.pool import Row
 from device_gateway.devices.clocks import BEFORE_ANYTHING, DeviceClock, Segment
-from device_gateway.readings.packed import array_of_texts, array_of_uuids
+from device_gateway.readings.packed import array_of_texts, array_of_uuids, understand_arrays
 from device_gateway.readings.put import to_microseconds
+
+if TYPE_CHECKING:  # it imports this module
+    from device_gateway.ingest.placing import Lane
 
 HELD = """SELECT f.sender, f.name, f.id, f.model, f.shared, h.space_id, s.zone, lower(h.during) AS since,
   upper(h.during) AS until
@@ -57,6 +62,18 @@ REMEMBERED_SERIES = 200_000  # about 40 MB; a series never changes its id, so wh
 Name = tuple[UUID, str | None]
 
 
+class HeldRow(NamedTuple):
+    """Who held a device, a stretch of time for each row: ids and times are PostgreSQL's own octets."""
+
+    id: bytes
+    model: str
+    shared: bool
+    space: bytes | None
+    zone: str
+    since: bytes | None
+    until: bytes | None
+
+
 class Holding(NamedTuple):
     """Half-open, in microseconds since 2000."""
 
@@ -100,43 +117,58 @@ class Registry:
 
     def __init__(self, connection: Connection[Row]) -> None:
         self._connection = connection
+        understand_arrays(connection)
+        self._cursor = connection.cursor(binary=True, row_factory=tuple_row)
+        for kind in ("uuid", "timestamptz"):
+            self._cursor.adapters.register_loader(kind, ByteaBinaryLoader)  # as octets: compared, and rarely looked at
         self._series: dict[tuple[UUID, str, UUID], int] = {}
-        self.owners: dict[int, tuple[UUID, UUID]] = {}  # series ▸ (device, space)
+        self._devices: dict[tuple[HeldRow, ...], KnownDevice | None] = {}
+        self.owners: dict[int, bytes] = {}  # series ▸ device and space, 16 octets each
+        self.lanes: dict[tuple[int, str, str], Lane] = {}  # by id of the device that they have, metric and unit
 
     def locate(self, names: Iterable[Name]) -> dict[Name, KnownDevice]:
-        """The devices that the senders mean. Holdings are read anew each time.
+        """The devices that the senders mean. Holdings are read anew each time; what is unchanged is the same object.
 
         A name is missing when it is unknown, and when it could be several devices of which none, or more than one, is
         held now: a reading is given to nobody by guess. To be called at the beginning of a batch.
         """
-        if len(self._series) >= REMEMBERED_SERIES:
-            self._series.clear()
-            self.owners.clear()
-        wanted = list(names)
-        rows = self._senders([sender for sender, name in wanted if name is None])
-        rows += self._named([(sender, name) for sender, name in wanted if name is not None])
-        found: dict[Name, dict[UUID, KnownDevice]] = {}
+        if max(len(self._series), len(self._devices), len(self.lanes)) >= REMEMBERED_SERIES:
+            for remembered in (self._series, self._devices, self.owners, self.lanes):
+                remembered.clear()
+        by_octets = {(sender.bytes, name): (sender, name) for sender, name in names}
+        rows: dict[tuple[bytes, str | None], list[HeldRow]] = {}
+        for sender, name, *held in self._held(list(by_octets.values())):
+            rows.setdefault((sender, name), []).append(HeldRow(*held))
+        known = {by_octets[key]: self._device(tuple(found)) for key, found in rows.items()}
+        return {name: device for name, device in known.items() if device}
+
+    def _held(self, names: Sequence[Name]) -> list[Row]:
+        senders = [sender for sender, name in names if name is None]
+        rows = self._cursor.execute(SENDERS, (array_of_uuids(senders),)).fetchall() if senders else []
+        if named := [(sender, name) for sender, name in names if name is not None]:
+            columns = array_of_uuids([one[0] for one in named]), array_of_texts([one[1] for one in named])
+            rows += self._cursor.execute(NAMED, columns * 2).fetchall()
+        return rows
+
+    def _device(self, rows: tuple[HeldRow, ...]) -> KnownDevice | None:
+        """The one that `rows` tell of; those of a shared device are complete with its users, and not remembered."""
+        if rows in self._devices:
+            return self._devices[rows]
+        found: dict[bytes, KnownDevice] = {}
         for row in rows:
-            devices = found.setdefault((row.sender, row.name), {})
-            holdings = devices[row.id].holdings if row.id in devices else ()
-            if row.space_id is not None:
-                holdings = (*holdings, Holding(*_range(row), row.space_id, row.zone))
-            devices[row.id] = KnownDevice(row.id, row.model, holdings, row.shared)
-        if shared := {row.id for row in rows if row.shared}:
+            holdings = found[row.id].holdings if row.id in found else ()
+            if row.space is not None:
+                since, until = _octets_range(row.since, row.until)
+                holdings = (*holdings, Holding(since, until, UUID(bytes=row.space), row.zone))
+            found[row.id] = KnownDevice(UUID(bytes=row.id), row.model, holdings, row.shared)
+        shared = {device.id for device in found.values() if device.shared}
+        if shared:
             users = self._users(shared)
-            for devices in found.values():
-                for device in shared & devices.keys():
-                    devices[device] = replace(devices[device], users=tuple(users.get(device, ())))
-        return {name: device for name, devices in found.items() if (device := _the_one(list(devices.values())))}
-
-    def _senders(self, senders: Sequence[UUID]) -> list[Row]:
-        return self._connection.execute(SENDERS, (array_of_uuids(senders),)).fetchall() if senders else []
-
-    def _named(self, names: Sequence[tuple[UUID, str]]) -> list[Row]:
-        if not names:
-            return []
-        columns = array_of_uuids([name[0] for name in names]), array_of_texts([name[1] for name in names])
-        return self._connection.execute(NAMED, columns * 2).fetchall()
+            found = {id_: replace(one, users=tuple(users.get(one.id, ()))) for id_, one in found.items()}
+        device = _the_one(list(found.values()))
+        if not shared:
+            self._devices[rows] = device
+        return device
 
     def _users(self, devices: Iterable[UUID]) -> dict[UUID, list[User]]:
         users: dict[UUID, list[User]] = {}
@@ -161,7 +193,7 @@ class Registry:
         if row is None:
             return 0
         self._series[key] = int(row.id)
-        self.owners[row.id] = (device, space)
+        self.owners[row.id] = device.bytes + space.bytes
         return int(row.id)
 
     def clocks(self, devices: Iterable[UUID]) -> dict[UUID, DeviceClock]:
@@ -194,6 +226,13 @@ def _range(row: Row) -> tuple[int, int]:
     return (
         to_microseconds(row.since) if row.since else -FOREVER,
         to_microseconds(row.until) if row.until else FOREVER,
+    )
+
+
+def _octets_range(since: bytes | None, until: bytes | None) -> tuple[int, int]:
+    return (
+        int.from_bytes(since, "big", signed=True) if since else -FOREVER,
+        int.from_bytes(until, "big", signed=True) if until else FOREVER,
     )
 
 

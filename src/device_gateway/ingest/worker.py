@@ -15,11 +15,13 @@ import psycopg
 import structlog
 from psycopg import Connection
 
+from device_gateway.broker.slot_topics import filter_of, prefix_of
 from device_gateway.database.pool import Row, connect
 from device_gateway.database.transient import is_transient, is_unfit
 from device_gateway.devices.topics import sent_filters
 from device_gateway.errors import GatewayError
 from device_gateway.ingest import quarantine, slots
+from device_gateway.ingest.answers import Answer
 from device_gateway.ingest.batch import BatchWriter, Result
 from device_gateway.ingest.dialects import dialects
 from device_gateway.ingest.figures import Figures
@@ -128,13 +130,15 @@ class Worker:
     def _begin_session(self, slot: int) -> None:
         settings = self._settings
         log.info("slot leased", slot=slot, of=settings.ingest_slots)
-        filters = sent_filters(slots.shards(slot, settings.ingest_slots))
+        placed = settings.nats_url and settings.ingest_slots > 1  # by the embedded broker
+        shards = slots.shards(slot, settings.ingest_slots)
         session = Consumer(
             settings.required("mqtt_url"),
             slots.client_id(slot),
-            filters,
+            [filter_of(slot)] if placed else sent_filters(shards),
             self._inlet,
             slot=slot,
+            prefix=prefix_of(slot) if placed else "",
             ca=settings.mqtt_ca,
             certificate=settings.mqtt_certificate,
         )
@@ -176,9 +180,7 @@ class Worker:
             if self._stop.wait(pause) or not self._reconnect():
                 return
             pause = min(pause * 2, RETRY_MAX_S)
-        for result in results:
-            for answer in result.answers:
-                self._publish(answer.topic, answer.payload)
+        self._publish([answer for result in results for answer in result.answers])
         outcomes = sum((result.outcomes for result in results), Counter[str]())
         self._figures.committed(messages, outcomes, time.perf_counter() - begun)
         self._counts.update(outcomes)
@@ -186,10 +188,12 @@ class Worker:
             session.acknowledge(message for message in messages if message.slot == slot)
         self._counts["messages"] += len(messages)
 
-    def _publish(self, topic: str, payload: bytes) -> None:
-        for session in self._sessions.values():  # any of them may publish to any device
-            session.publish(topic, payload)
-            return
+    def _publish(self, answers: Sequence[Answer]) -> None:
+        """On the session that its message came by: there the broker has the answer before the acknowledgement,
+        wherever this process is killed. A session that ended acknowledges nothing: its message comes again.
+        """
+        for slot, session in self._sessions.items():
+            session.publish((answer.topic, answer.payload) for answer in answers if answer.slot == slot)
 
     def _commit(self, messages: Sequence[Message]) -> list[Result]:
         """Commit `messages` together; when something in them breaks the batch, halve it until the culprit is alone.

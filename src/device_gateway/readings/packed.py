@@ -152,7 +152,12 @@ def array_of_ints(items: Sequence[int]) -> PackedArray:
 
 
 def array_of_uuids(items: Sequence[uuid.UUID]) -> PackedArray:
-    return _array(UUID, len(items), [b"\0\0\0\x10" + item.bytes for item in items])
+    return array_of_octets([item.bytes for item in items])
+
+
+def array_of_octets(items: Sequence[bytes]) -> PackedArray:
+    """A uuid[], of the 16 octets of each."""
+    return _array(UUID, len(items), [b"\0\0\0\x10" + item for item in items])
 
 
 def array_of_texts(items: Sequence[str | None]) -> PackedArray:

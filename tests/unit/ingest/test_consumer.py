@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from device_gateway.transports.mqtt.broker_url import BrokerUrl, parse_broker_url
-from device_gateway.transports.mqtt.bulk import Arrived
 from device_gateway.transports.mqtt.consumer import Consumer
 from device_gateway.transports.mqtt.inlet import Inlet
+from device_gateway.transports.mqtt.packets import Arrived
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def consumer(inlet: Inlet) -> Consumer:
 
 
 def received(consumer: Consumer, packet_id: int, payload: bytes = b"x", topic: bytes = b"topic") -> None:
-    consumer._arrived(Arrived(topic, payload, packet_id, again=False, retained=False))
+    consumer._arrived([Arrived(topic, payload, packet_id, again=False, retained=False)])
 
 
 @pytest.mark.parametrize(

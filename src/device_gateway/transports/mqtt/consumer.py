@@ -19,16 +19,17 @@ from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from device_gateway.devices.topics import REMEMBERED, REMEMBERED_LENGTH
 from device_gateway.ingest.message import Message
 from device_gateway.transports.mqtt.broker_url import parse_broker_url
-from device_gateway.transports.mqtt.bulk import Arrived, BulkClient
+from device_gateway.transports.mqtt.bulk import BulkClient
 from device_gateway.transports.mqtt.inlet import Inlet
+from device_gateway.transports.mqtt.packets import Arrived
 from device_gateway.transports.mqtt.tls import tls_context
 
 KEEPALIVE_S = 30  # a broker that is gone without a word is noticed after 1.5 times this
 RECONNECT_MAX_S = 5  # the messages wait at the broker; a longer pause would only make them older
 SUBSCRIBE_AGAIN_S = 2.0  # a broker that just started may refuse a subscription that it grants a moment later
-INFLIGHT_OUT = 0  # no limit but the 65,535 packet ids: paho looks through what waits behind one at every PUBACK
 PACKET_ID_BITS = 16
 
 # Numbers of connections, unique in the process: a ticket of a session that ended fits none that follows it.
@@ -38,7 +39,10 @@ log = structlog.get_logger(__name__)
 
 
 class Consumer:
-    """One session. `start` returns at once; `ready` is set while every subscription is granted."""
+    """One session. `start` returns at once; `ready` is set while every subscription is granted.
+
+    prefix  what the broker puts before the topics of this session; messages are handed over without it
+    """
 
     def __init__(
         self,
@@ -48,6 +52,7 @@ class Consumer:
         inlet: Inlet,
         *,
         slot: int = 0,
+        prefix: str = "",
         ca: Path | None = None,
         certificate: Path | None = None,
     ) -> None:
@@ -56,15 +61,16 @@ class Consumer:
         self._filters = [(topic, 1) for topic in filters]
         self._inlet = inlet
         self._slot = slot
+        self._prefix = prefix.encode()
         self._connection = next(_CONNECTIONS)
         self._in_hand: set[int] = set()  # tickets handed over and not yet acknowledged
+        self._topics: dict[bytes, str] = {}
         self._subscribe_at: float | None = None
         self._stopping = False
         self._client = BulkClient(self._arrived, client_id=client_id, clean_session=False)
         self._client.username_pw_set(self._url.username, self._url.password)
         if self._url.tls:
             self._client.tls_set_context(tls_context(ca, certificate))
-        self._client.max_inflight_messages_set(INFLIGHT_OUT)
         self._client.reconnect_delay_set(1, RECONNECT_MAX_S)
         self._client.suppress_exceptions = True  # an error in a callback must not end the network thread
         self._client.on_connect = self._on_connect
@@ -95,9 +101,10 @@ class Consumer:
         now = self._connection
         self._client.acknowledge([t & 0xFFFF for t in tickets if t & 0xFFFF and t >> PACKET_ID_BITS == now])
 
-    def publish(self, topic: str, payload: bytes) -> None:
-        """QoS 1; kept in memory until the broker has it."""
-        self._client.publish(topic, payload, qos=1)
+    def publish(self, messages: Iterable[tuple[str, bytes]]) -> None:
+        """Each (topic, payload) with QoS 1; kept in memory until the broker has it. No limit but the packet ids."""
+        if refused := self._client.send(messages):
+            log.warning("the broker acknowledges no outcomes: some are not sent", outcomes=refused)
 
     def flush(self, seconds: float) -> None:
         """Wait until what was published and acknowledged is written out, at most `seconds`."""
@@ -122,6 +129,7 @@ class Consumer:
             log.warning("broker refused the ingest session", reason=str(reason))
             return
         self._forget_tickets()
+        self._client.session_opened()
         self._subscribe()
 
     def _on_subscribe(
@@ -142,6 +150,7 @@ class Consumer:
         _props: Properties | None,
     ) -> None:
         self.ready.clear()
+        self._client.session_closed()
         self._subscribe_at = None
         self._forget_tickets()
         if not self._stopping:
@@ -151,19 +160,31 @@ class Consumer:
         self._connection = next(_CONNECTIONS)
         self._in_hand = set()
 
-    def _arrived(self, message: Arrived) -> None:
+    def _arrived(self, messages: Sequence[Arrived]) -> None:
         try:
-            self._hand_over(message)
+            self._inlet.put(self._handed_over(messages), lambda: not self._stopping)
         except Exception as error:  # it must not end the network thread, and nobody else would hear of it
-            log.error("a message could not be handed over", error=type(error).__name__)
+            log.error("messages could not be handed over", error=type(error).__name__, messages=len(messages))
 
-    def _hand_over(self, message: Arrived) -> None:
-        ticket = self._connection << PACKET_ID_BITS | message.packet_id
-        if message.packet_id:
-            if ticket in self._in_hand:
-                return  # sent again because it waits long; acknowledging the first one settles both
-            self._in_hand.add(ticket)
-        topic = message.topic.decode("utf-8", "backslashreplace")  # not every broker sees to it that it is UTF-8
-        now = datetime.now(UTC)
-        handed = Message(topic, message.payload, now, self._slot, ticket, message.again, message.retained)
-        self._inlet.put(handed, lambda: not self._stopping)
+    def _handed_over(self, messages: Sequence[Arrived]) -> list[Message]:
+        handed: list[Message] = []
+        now, slot, first = datetime.now(UTC), self._slot, self._connection << PACKET_ID_BITS
+        in_hand, topics = self._in_hand, self._topics
+        for octets, payload, packet_id, again, retained in messages:
+            ticket = first | packet_id
+            if packet_id:
+                if ticket in in_hand:
+                    continue  # sent again because it waits long; acknowledging the first one settles both
+                in_hand.add(ticket)
+            topic = topics.get(octets) or self._topic(octets)
+            handed.append(Message(topic, payload, now, slot, ticket, again, retained))
+        return handed
+
+    def _topic(self, octets: bytes) -> str:
+        own = octets.removeprefix(self._prefix)
+        topic = own.decode("utf-8", "backslashreplace")  # not every broker sees to it that it is UTF-8
+        if len(octets) <= REMEMBERED_LENGTH:
+            if len(self._topics) >= REMEMBERED:
+                self._topics.clear()
+            self._topics[octets] = topic
+        return topic

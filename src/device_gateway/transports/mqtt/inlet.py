@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from device_gateway.ingest.message import Message
 
@@ -27,15 +27,17 @@ class Inlet:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def put(self, message: Message, wanted: Callable[[], bool]) -> None:
-        """Wait for room for as long as `wanted` says so."""
+    def put(self, messages: Iterable[Message], wanted: Callable[[], bool]) -> None:
+        """All of `messages`, in their order: wait for room for as long as `wanted` says so."""
         with self._room:
-            while len(self._waiting) >= self._window or self._bytes >= WINDOW_BYTES:
-                if not wanted():
-                    return  # at once: a session that ends may have hundreds of messages in its buffer
-                self._room.wait(LOOK_AGAIN_S)
-            self._waiting.append(message)
-            self._bytes += len(message.payload)
+            for message in messages:
+                while len(self._waiting) >= self._window or self._bytes >= WINDOW_BYTES:
+                    self._enough.notify()  # no batch can become fuller
+                    if not wanted():
+                        return  # at once: a session that ends may have hundreds of messages in its buffer
+                    self._room.wait(LOOK_AGAIN_S)
+                self._waiting.append(message)
+                self._bytes += len(message.payload)
             if len(self._waiting) >= self._wanted or self._bytes >= BATCH_BYTES:
                 self._enough.notify()
 
