@@ -20,7 +20,7 @@ from device_gateway.state import pool_of, settings_of
 
 TOKEN_BYTES = 32  # bytes of randomness in a cookie and in a CSRF token
 
-SESSION_OF = "SELECT * FROM gateway.session_of(%s)"
+SESSION_OF = "SELECT * FROM gateway.session_account(%s)"
 SESSION_OPEN = "SELECT gateway.session_open(%s, %s, %s, %s)"
 SESSION_CLOSE = "SELECT gateway.session_close(%s)"
 

@@ -194,3 +194,7 @@ async def test_an_oid_is_an_oid_and_belongs_to_one_organisation(host):
         ):
             with pytest.raises(Unacceptable):
                 await set_oid(connection, second, wrong, **options)
+        for number in range(8):
+            await register_vendor(connection, name=f"Acme {number}", contact="x", **options)
+        with pytest.raises(WrongState, match="ten"):
+            await register_vendor(connection, name="One more", contact="x", **options)

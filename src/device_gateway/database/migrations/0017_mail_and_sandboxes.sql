@@ -54,9 +54,9 @@ BEGIN
   UPDATE space SET closed_at = now() WHERE id = app_space();
 END $$;
 
--- Who is signed in, and whether it is a simulated patient: every page says so.
-DROP FUNCTION gateway.session_of(bytea);
-CREATE FUNCTION gateway.session_of(p_hash bytea)
+-- Who is signed in, and whether it is a simulated patient: every page says so. Processes of the version before go on with
+-- session_of.
+CREATE FUNCTION gateway.session_account(p_hash bytea)
   RETURNS TABLE (id uuid, kind text, space_id uuid, display_name text, language text, csrf_token text, zone text,
     simulated boolean)
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = gateway, pg_temp
@@ -64,5 +64,6 @@ CREATE FUNCTION gateway.session_of(p_hash bytea)
         FROM session s JOIN account a ON a.id = s.account_id LEFT JOIN space p ON p.id = a.space_id
         WHERE s.hash = p_hash AND s.expires_at > now() $$;
 
-REVOKE ALL ON FUNCTION gateway.sandbox_open, gateway.sandbox_clear, gateway.sandbox_end, gateway.session_of FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION gateway.sandbox_open, gateway.sandbox_clear, gateway.sandbox_end, gateway.session_of TO gateway_app;
+REVOKE ALL ON FUNCTION gateway.sandbox_open, gateway.sandbox_clear, gateway.sandbox_end, gateway.session_account FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gateway.sandbox_open, gateway.sandbox_clear, gateway.sandbox_end, gateway.session_account
+  TO gateway_app;
