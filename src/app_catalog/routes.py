@@ -74,9 +74,9 @@ def routes(wiring: Wiring) -> tuple[FixedPaths, list[BaseRoute]]:
         *_openid_connect(wiring),
     ]
     return FixedPaths(endpoints), [
-        _route(brands.PATH, partial(brands.brands, wiring), "GET"),
-        _route(api.PATH, partial(api.apps, wiring), "GET"),
-        _route(f"{api.PATH}/{{app_id}}", partial(api.app, wiring), "GET"),
+        _route(brands.PATH, partial(brands.brands, wiring), "GET", "OPTIONS"),
+        _route(api.PATH, partial(api.apps, wiring), "GET", "OPTIONS"),
+        _route(f"{api.PATH}/{{app_id}}", partial(api.app, wiring), "GET", "OPTIONS"),
         _route("/api/catalogue/criteria", partial(criteria.criteria_json, wiring), "GET"),
         *(_route(path, page(wiring, handler), *methods) for path, handler, *methods in PAGES),
     ]

@@ -15,6 +15,7 @@ from app_catalog.catalogue.change import LOCK_APP
 from app_catalog.catalogue.status import Status
 from app_catalog.errors import Fault, NotAllowed, Unacceptable, Unknown, WrongState
 from app_catalog.events import EventName
+from app_catalog.sandbox.tested import is_simulated
 from app_catalog.space import space
 from app_catalog.vendors.role import WRITERS, require
 from app_catalog.wiring import CatalogueEvent, Connection, Journal, Person
@@ -140,6 +141,8 @@ async def join(connection: Connection, secret: str, *, person: Person, journal: 
     async with space(connection, person.subject):
         if await is_in_circle(connection, app.id, person.subject):
             return app.id
+        if await is_simulated(connection, person.subject):
+            raise NotAllowed("A simulated patient is no patient: it neither reports nor joins.")
         taken = await (await connection.execute(TAKE_PLACE, (_hash(secret), now))).fetchone()
         if taken is None:
             raise WrongState("All places of this invitation are taken.")

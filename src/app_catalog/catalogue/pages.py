@@ -17,6 +17,7 @@ from app_catalog.documents.logo import MEDIA_TYPE
 from app_catalog.errors import BadForm, Unknown
 from app_catalog.form import Fields, Malformed, read_query
 from app_catalog.page import id_in_path
+from app_catalog.sandbox.tested import is_simulated
 from app_catalog.space import space
 from app_catalog.wiring import Connection, Language, Person, Wiring
 
@@ -117,7 +118,7 @@ async def _may_connect(connection: Connection, app: App, person: Person | None) 
     if person is None or person.subject is None:
         return False
     async with space(connection, person.subject):
-        return await may_connect(connection, app, person.subject)
+        return not await is_simulated(connection, person.subject) and await may_connect(connection, app, person.subject)
 
 
 def _sorted(wiring: Wiring, language: Language, *, written: bool) -> list[tuple[str, str]]:

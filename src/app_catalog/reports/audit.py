@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID, uuid4
 
-from app_catalog.actor import Actor
+from app_catalog.actor import SYSTEM, Actor
 from app_catalog.applications.submission import Step
 from app_catalog.catalogue.apps import App, app_by_id
 from app_catalog.catalogue.causes import Cause
@@ -212,7 +212,7 @@ async def decide_audit(
             )  # fmt: skip
         letter = CORRECTIVE_LETTER if outcome is Outcome.CORRECTIVE else OUTCOME_LETTER
         await tell_vendor(connection, wiring.mail, app, letter, reason=text, day=due_on)
-        await _tell_reporters(connection, journal, audit_id, app, person, details)
+        await _tell_reporters(connection, journal, audit_id, app, details)
 
 
 async def add_audit_step(  # noqa: PLR0917  one call per step
@@ -246,15 +246,16 @@ async def _go_on(  # noqa: PLR0917  one call per step
     await journal.write(connection, event)
 
 
-async def _tell_reporters(  # noqa: PLR0917  one call
-    connection: Connection, journal: Journal, audit_id: UUID, app: App, person: Person, details: dict[str, str]
+async def _tell_reporters(
+    connection: Connection, journal: Journal, audit_id: UUID, app: App, details: dict[str, str]
 ) -> None:
+    """Who of the reviewers decided is not for the journals of patients."""
     for row in await (await connection.execute(REPORTERS, (audit_id,))).fetchall():
         async with space(connection, row.subject):
             await journal.write(
                 connection,
                 CatalogueEvent(
-                    EventName.REPORT_ANSWERED, row.subject, person.kind, person.id, person.display_name,
+                    EventName.REPORT_ANSWERED, row.subject, SYSTEM.kind, SYSTEM.id, SYSTEM.display_name,
                     f"app/{app.id}", details={"app": app.name, **details},
                 ),
             )  # fmt: skip

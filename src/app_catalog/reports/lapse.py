@@ -19,8 +19,12 @@ ENDED: Final = "The agreement has ended."
 GONE: Final = "The agreement ended 30 days ago and was not renewed."
 BACK: Final = "The agreement was renewed."
 
-# The end that was agreed on for the version in force, where something may be due. It is the first day without.
-DUE: Final = """SELECT a.id, g.ends_on FROM catalogue.app a
+# The end that was agreed on for the version in force. It is the first day without.
+ENDS_ON: Final = """SELECT max(g.ends_on) AS ends_on FROM catalogue.agreement g JOIN catalogue.app a
+    ON a.application_id = g.application_id
+  WHERE a.id = %s AND g.accepted_at IS NOT NULL"""
+# Where something may be due.
+DUE: Final = """SELECT a.id FROM catalogue.app a
   CROSS JOIN LATERAL (SELECT max(ends_on) AS ends_on FROM catalogue.agreement
     WHERE application_id = a.application_id AND accepted_at IS NOT NULL) g
   WHERE a.status IN ('PRE_SERIES', 'ONLINE', 'OFFLINE', 'SUSPENDED') AND g.ends_on IS NOT NULL
@@ -53,13 +57,14 @@ async def keep_agreements(
     for row in await (await connection.execute(DUE, {"soon": soon})).fetchall():
         async with connection.transaction():
             app = await _locked(connection, row.id)
-            if app is None:
+            agreed = await (await connection.execute(ENDS_ON, (row.id,))).fetchone()
+            if app is None or agreed is None or agreed.ends_on is None:
                 continue
-            if today < row.ends_on:
-                done += await _warn(connection, mail, journal, app, row.ends_on, now)
+            if today < agreed.ends_on:
+                done += await _warn(connection, mail, journal, app, agreed.ends_on, now)
                 done += await _bring_back(connection, mail, journal, data_plane, app, now)
             else:
-                done += await _end(connection, mail, journal, data_plane, app, row.ends_on, now)
+                done += await _end(connection, mail, journal, data_plane, app, agreed.ends_on, now)
     return done
 
 

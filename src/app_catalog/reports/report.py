@@ -16,6 +16,7 @@ from app_catalog.errors import BadForm, NotAllowed, Unknown, WrongState
 from app_catalog.events import EventName
 from app_catalog.reports.audit import AuditStep, Outcome, add_audit_step, audit_in_progress
 from app_catalog.reports.words import checked_text
+from app_catalog.sandbox.tested import is_simulated
 from app_catalog.space import space
 from app_catalog.wiring import CatalogueEvent, Connection, Journal, Person
 from app_catalog.words import marked
@@ -98,6 +99,8 @@ async def make_report(
     text = checked_text("/text", text)
     reached = f"{person.display_name}, {checked_text('/contact', contact, MAX_CONTACT)}" if contact.strip() else None
     async with space(connection, person.subject):
+        if await is_simulated(connection, person.subject):
+            raise NotAllowed("A simulated patient is no patient: it neither reports nor joins.")
         app = await _reportable(connection, app_id)
         number = await _number(connection, app_id, person.subject)
         lately = await (await connection.execute(MADE_LATELY, (number, now - timedelta(days=1)))).fetchall()

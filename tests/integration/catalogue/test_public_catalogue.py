@@ -98,6 +98,8 @@ async def test_the_catalogue_is_searched_and_filtered_and_read_by_programs(shop)
         assert first.json()["next"] is None
         assert first.headers["access-control-allow-origin"] == "*"
         assert first.headers["cache-control"] == "public, no-cache"
+        asked = await browser.options("/api/catalogue/apps", headers={"origin": "https://other.example"})
+        assert (asked.status_code, asked.headers["access-control-allow-headers"]) == (204, "If-None-Match")
         tag = first.headers["etag"]
         for header in (tag, f'"x", {tag}', "*", tag.removeprefix("W/")):
             again = await browser.get("/api/catalogue/apps", headers={"if-none-match": header})

@@ -27,6 +27,18 @@ async def status_of(host, app):
         return (await app_by_id(connection, app.app_id)).status
 
 
+async def _simulated(host, app):
+    """A patient of the vendor's sandbox: nobody who could complain of others."""
+    nobody = patient()
+    async with host.pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO catalogue.sandbox_space (subject, vendor_id, name, username, created_by, created_by_name,"
+            " created_at) SELECT %s, vendor_id, 'x', 'x', %s, 'x', now() FROM catalogue.app WHERE id = %s",
+            (nobody.subject, nobody.id, app.app_id),
+        )
+    return nobody
+
+
 async def audit_of(host, reviewer):
     return re.search(r'href="(/catalogue/review/audits/[^"]+)"', await get(host, reviewer, "/catalogue/review/watch"))[
         1
@@ -41,6 +53,7 @@ async def test_a_report_opens_an_audit_and_its_patient_stays_a_number_and_is_tol
     assert (await post(host, ana, path, **REPORT | {"category": "x"})).status_code == 400
     assert (await post(host, ana, path, **REPORT | {"may_contact": "yes", "contact": ""})).status_code == 422
     assert (await post(host, app.vendor, path, **REPORT)).status_code == 403
+    assert (await post(host, await _simulated(host, app), path, **REPORT)).status_code == 403
     for _ in range(5):
         assert (await post(host, ana, path, **REPORT)).headers["location"] == "/catalogue/reports"
     assert (await post(host, ana, path, **REPORT)).status_code == 409, "five a day"
