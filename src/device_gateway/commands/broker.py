@@ -11,13 +11,16 @@ from secrets import token_urlsafe
 from types import FrameType
 from typing import Annotated
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import msgspec
 import psycopg
 import typer
 from cryptography import x509
+from psycopg import Connection
 
 from device_gateway.broker.embedded import EmbeddedBroker
+from device_gateway.broker.ending import Revoked, end_sessions
 from device_gateway.broker.keys import write_private
 from device_gateway.broker.listener import (
     SERVER_CERTIFICATE,
@@ -37,7 +40,7 @@ from device_gateway.commands.options import (
     print_json,
     settings_of,
 )
-from device_gateway.database.pool import connect
+from device_gateway.database.pool import Row, connect
 from device_gateway.errors import GatewayError
 from device_gateway.settings import LOOPBACK, RUNTIME_FILE, Settings
 
@@ -143,29 +146,38 @@ def mosquitto(
         f" {directory / PASSWORD_FILE}", highlight=False, soft_wrap=True,
     )  # fmt: skip
     if start:
-        _run_mosquitto(settings, program, directory, tls)
+        _run_mosquitto(settings, program, directory, places)
 
 
-def _run_mosquitto(settings: Settings, program: str, directory: Path, tls: Tls | None) -> None:
-    wanted = _until_stopped()
+def _run_mosquitto(settings: Settings, program: str, directory: Path, places: Places) -> None:
+    wanted, revoked = _until_stopped(), Revoked()
     child = subprocess.Popen([program, "-c", str(directory / "mosquitto.conf")])
     try:
         announce_ready("broker")
+        seen: set[UUID] = set()  # revoked, and not yet in the list that Mosquitto has
+        gone: set[UUID] = set()  # in that list
         while wanted():
             if child.poll() is not None:
                 raise MosquittoEnded
-            with suppress(psycopg.OperationalError):  # the database is away: who was let in stays
-                if _changed(settings, directory, tls):
+            with suppress(OSError):  # it does not answer: they are ended when it does
+                end_sessions(places.ingest, _kept_password(directory), gone)
+                gone = set()
+            with (
+                suppress(psycopg.OperationalError),  # the database is away: who was let in stays
+                connect(settings.ingest_url, "gateway_ingest") as connection,
+            ):
+                seen |= revoked.look(connection)
+                if _changed(connection, directory, places.tls):
                     child.send_signal(signal.SIGHUP)
+                gone, seen = gone | seen, set()
             time.sleep(LOOK_S)
     finally:
         child.terminate()
         child.wait()
 
 
-def _changed(settings: Settings, directory: Path, tls: Tls | None) -> bool:
-    with connect(settings.ingest_url, "gateway_ingest") as connection:
-        others = write_devices(directory, connection, tls)
+def _changed(connection: Connection[Row], directory: Path, tls: Tls | None) -> bool:
+    others = write_devices(directory, connection, tls)
     return bool(tls and keep_server_certificate(tls, directory)) or others
 
 

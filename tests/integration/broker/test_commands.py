@@ -60,12 +60,13 @@ def test_the_embedded_broker_of_a_home_has_tls_and_says_where_it_is(
 
 @pytest.mark.slow
 def test_mosquitto_lets_the_paired_in_and_the_released_out_within_moments(
-    *, start: Start, clients: Make, pair: Make, release: Callable[[UUID], None], ingest_url: str, tmp_path: Path
-) -> None:
-    port, ingest_port = _free_port(), _free_port()
+    *, start: Start, clients: Make, pair: Make, release: Callable[[UUID], None], certify: Make, ingest_url: str,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    port, ingest_port, certificate_port = _free_port(), _free_port(), _free_port()
     start(
         "mosquitto", str(tmp_path / "m"), "--data-dir", str(tmp_path), "--run", "--port", str(port), "--ingest-port",
-        str(ingest_port), DATABASE_INGEST_URL=ingest_url, MQTT_TLS="true",
+        str(ingest_port), "--certificate-port", str(certificate_port), DATABASE_INGEST_URL=ingest_url, MQTT_TLS="true",
     )  # fmt: skip
     tls = tls_context(Authority(tmp_path / "authority").ca_file)
     device = pair()
@@ -74,6 +75,13 @@ def test_mosquitto_lets_the_paired_in_and_the_released_out_within_moments(
         assert time.monotonic() < deadline, "a device just paired is not let in"
     release(device.id)
     assert scale.until(lambda: scale.disconnects > 0, 15), "a device just released stays"
+    certified = pair()
+    shown = tls_context(Authority(tmp_path / "authority").ca_file, certify(certified.id)[1])
+    deadline = time.monotonic() + 15
+    while (meter := clients(certificate_port, str(certified.id), None, tls=shown)).connect() == REFUSED:
+        assert time.monotonic() < deadline, "a device just certified is not let in"
+    release(certified.id)
+    assert meter.until(lambda: meter.disconnects > 0, 15), "a device that had a certificate stays"
     password = (tmp_path / "m" / "ingest.password").read_text()
     assert clients(ingest_port, "ingest", password, "dg-check").connect() == ACCEPTED
 

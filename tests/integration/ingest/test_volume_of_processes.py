@@ -90,8 +90,8 @@ async def test_a_hundred_thousand_topics_of_one_hub(stack: Stack) -> None:
     total = 100_000
     async with connected([hub]):
         for n in range(total):
-            dialect = ("theengs/home", f"nobody-{n % 5_000}", "esphome")[n % 3]
-            await hub.publish(b"%d" % n, hub_topic(hub.device, f"{dialect}/{n}"))
+            name = (f"theengs/home/{n}/BTtoMQTT", f"nobody-{n}", f"esphome/{n}")[n % 3]
+            await hub.publish(b"%d" % n, hub_topic(hub.device, name))
             if n % 1_000 == 0:
                 await until(lambda sent=n: sent - seen(stack, hub.device) < MOST_WAITING)
         await hub.all_acknowledged()

@@ -258,6 +258,26 @@ def test_what_the_broker_acknowledged_survives_its_kill_9(stack: Stack, sender: 
     exactly_once(stack, space, 300)
 
 
+@pytest.mark.slow  # the broker sends again after 10 s
+def test_an_original_that_a_killed_worker_held_becomes_history_behind_its_correction(
+    stack: Stack, sender: Sender, space: UUID
+) -> None:
+    at = "2026-03-01T08:00:00Z"
+    with owner(stack.world) as somebody:
+        somebody.execute("LOCK TABLE gateway.device_activity IN ACCESS EXCLUSIVE MODE")
+        original = sender.send(weight("72.4", at))
+        wait_until(lambda: locks_waited_for(stack.world) > 0)
+        stack.ingests.pop().kill()
+        somebody.rollback()
+    stack.ingest().wait_ready()
+    correction = sender.send(weight("72.6", at, status="corrected"))
+    sender.wait_for([original, correction], UNACKNOWLEDGED_RETURN_S)
+    assert sorted(sender.outcomes(original) + sender.outcomes(correction)) == ["corrected", "stored"]
+    [current] = stack.world.readings(space)
+    assert (current.value, current.version) == (72.6, 2)
+    assert stack.world.history(space) == [(72.4, 1)]
+
+
 def test_no_log_holds_a_measured_value(stack: Stack) -> None:
     """The last test of this module: all that was logged in the tests before."""
     logs = stack.logs()
