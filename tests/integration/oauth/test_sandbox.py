@@ -68,7 +68,7 @@ async def test_a_candidate_runs_in_its_vendors_sandbox_before_anybody_reviewed_i
 
 
 async def test_everywhere_else_a_candidate_is_refused_on_a_page_that_says_why(host):
-    app, _, vendor_id = await candidate(host)
+    app, _, vendor_id = await candidate(host, launch_uri="https://app.example/launch")
     other, _, other_vendor = await candidate(host)
     theirs = await simulated(host, other.vendor, other_vendor)
     zoe = await simulated(host, app.vendor, vendor_id)
@@ -87,6 +87,9 @@ async def test_everywhere_else_a_candidate_is_refused_on_a_page_that_says_why(ho
     parameters, _ = app.authorization()
     async with host.browser() as nobody:
         assert (await nobody.get("/oauth/authorize", params=parameters)).headers["location"].startswith("/login")
+    for person, status in ((zoe, 303), (theirs, 403), (patient(), 403)):
+        async with host.browser(person) as browser:
+            assert (await browser.get(f"/catalogue/apps/{app.app_id}/launch")).status_code == status
 
 
 @pytest.mark.parametrize("end", ["refuse", "withdraw", "end", "reset"])
