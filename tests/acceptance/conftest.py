@@ -136,7 +136,7 @@ def disconnect(demo: dict[str, Any], alice: Json, browser_of: Callable[[], Page]
         page.wait_for_url(lambda url: url.endswith("/disconnect"))
         page.locator("main form button").click()
         page.wait_for_url(lambda url: "/apps?" in url)
-        assert not page.locator("section", has_text=app_name).count()
+        assert not page.locator("section", has_text=app_name).locator("a[href$='/disconnect']").count()
 
     return do_it
 

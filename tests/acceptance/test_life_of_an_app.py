@@ -1,13 +1,19 @@
-"""An app's life through the pages: a vendor applies, a reviewer approves, a patient connects, a reviewer suspends."""
+"""An app's life through the pages: a vendor applies, two reviewers review, its client is tested, a patient connects it,
+an operator suspends it, the patient leaves it."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import application_form
 import pytest
 import requests
+import review_walk
+import scenario_walk
 from authlib.integrations.httpx_client import OAuthError
 from authlib_app import AuthlibApp
 from playwright.sync_api import Page
@@ -15,7 +21,19 @@ from third_parties import Json, sign_in
 
 pytestmark = pytest.mark.timeout(180)  # seconds; the first test waits for the demo
 
-SCOPE = "launch/patient offline_access patient/Observation.rs?code=http://loinc.org|2345-7"
+SCOPE = (
+    "launch/patient offline_access patient/Observation.rs?code=http://loinc.org|2345-7 "
+    "patient/Observation.rs?code=http://loinc.org|29463-7"
+)
+WEIGHT = {
+    "key": "show-weight",
+    "name_fr": "Voir le poids",
+    "name_en": "See your weight",
+    "wording_fr": "Nous affichons votre poids.",
+    "wording_en": "We show your weight.",
+    "retention_days": "7",
+    "justification": "Without values there is no curve.",
+}
 
 
 class Callback(BaseHTTPRequestHandler):
@@ -48,12 +66,20 @@ def change(page: Page, base_url: str, name: str, action: str) -> None:
     page.wait_for_load_state()
 
 
-def test_an_app_is_born_used_stopped_and_set_going_again_through_the_pages(
-    *, demo: dict[str, Any], alice: Json, browser_of: Callable[[], Page], page: Page, redirect_uri: str
-) -> None:
-    base_url, name = demo["base_url"], "Lecteur Glycémie"
-    vendor, reviewer = browser_of(), browser_of()
-    sign_in(vendor, base_url, demo["vendors"][0])
+@pytest.fixture
+def picture() -> Callable[[Page, str], None]:
+    """Keeps what a page shows, where SCREENS names a directory (``make screens``)."""
+
+    def keep(page: Page, name: str) -> None:
+        if directory := os.environ.get("SCREENS"):
+            page.set_viewport_size({"width": 1000, "height": 700})
+            page.screenshot(path=Path(directory) / f"{name}.png", full_page=True)
+
+    return keep
+
+
+def apply(vendor: Page, base_url: str, name: str) -> str:
+    """An application with two purposes, submitted after what is wrong was said; returns its address."""
     draft = application_form.begin(vendor, base_url, name)
     application_form.fill_in(vendor, draft, "http://evil.example/*")
     assert vendor.locator("form[action$='/submit']").count() == 0
@@ -61,36 +87,95 @@ def test_an_app_is_born_used_stopped_and_set_going_again_through_the_pages(
     vendor.locator("ul.missing a").click()
     vendor.locator("#redirect_uris[aria-invalid=true]").wait_for()  # what is wrong is said beside the field
     application_form.save_client(vendor, draft, "http://127.0.0.1:9/callback")
+    vendor.goto(f"{draft}/purposes")
+    vendor.locator("button[name=add]").click()
+    vendor.wait_for_url(f"{draft}/purposes/*")
+    application_form.save(vendor, vendor.url, WEIGHT, "#reads-body-weight")
     application_form.submit(vendor, draft)
-    vendor.goto(f"{base_url}/catalogue/vendor")
-    assert name in vendor.inner_text("main")
+    return draft
+
+
+def test_an_app_is_born_reviewed_tested_used_stopped_and_left_through_the_pages(
+    *,
+    demo: dict[str, Any],
+    alice: Json,
+    browser_of: Callable[[], Page],
+    page: Page,
+    redirect_uri: str,
+    disconnect: Callable[[str], None],
+    picture: Callable[[Page, str], None],
+    closing_with: ExitStack,
+) -> None:
+    base_url, name = demo["base_url"], "Lecteur Glycémie"
+    vendor, first, second, operator = (browser_of() for _ in range(4))
+    sign_in(vendor, base_url, demo["vendors"][0])
+    draft = apply(vendor, base_url, name)
+    vendor.goto(draft)
+    picture(vendor, "1-application")
     assert name not in requests.get(f"{base_url}/api/catalogue/apps", timeout=10).text
 
-    sign_in(reviewer, base_url, demo["reviewers"][0])
-    reviewer.goto(f"{base_url}/catalogue/review")
-    reviewer.get_by_role("link", name=name).click()
-    reviewer.locator("[name=decision][value=approve]").click()
-    reviewer.wait_for_load_state()
+    for reviewer, person in ((first, demo["reviewers"][0]), (second, demo["reviewers"][1])):
+        sign_in(reviewer, base_url, person)
+        review_walk.open_application(reviewer, base_url, name)
+        picture(reviewer, "2-declaration")
+        review_walk.declare_no_interest(reviewer)
+    review_walk.find_complete(first)
+    second.reload()
+    review_walk.evaluate(first)
+    assert "Read in full" not in second.inner_text("main"), "nobody reads the others' before their own"
+    review_walk.evaluate(second)
+    picture(second, "3-evaluations")
+
+    ana, ben = (scenario_walk.make_patient(vendor, base_url, patient) for patient in ("Ana", "Ben"))
+    vendor.goto(f"{draft}/review")
+    tests_url = f"{base_url}{vendor.locator('a[href$=interoperability]').get_attribute('href')}"
+    client_id = scenario_walk.client_id_of(vendor, base_url, name)
+    client_url = closing_with.enter_context(scenario_walk.sample_app(base_url, client_id))
+    desk = closing_with.enter_context(closing(scenario_walk.Desk(base_url, tests_url, demo["vendors"][0])))
+    patients = [scenario_walk.Visitor(base_url, client_url, person) for person in (ana, ben)]
+    for patient in patients:
+        closing_with.callback(patient.close)
+    scenario_walk.pass_all(desk, *patients)
+    assert set(scenario_walk.outcomes(vendor, tests_url).values()) == {"réussi"}
+    picture(vendor, "4-interoperability")
+
+    review_walk.give_opinion(first)
+    review_walk.offer_agreement(first)
+    review_walk.accept_agreement(vendor, draft)
+    picture(vendor, "5-agreement")
+    assert first.locator("[name=decision][value=approve]").count() == 0, "the author of the opinion does not decide"
+    second.reload()
+    picture(second, "6-decision")
+    review_walk.approve(second)
     assert name in requests.get(f"{base_url}/api/catalogue/apps", timeout=10).text
+    assert "Access withdrawn" in patients[0].look().text, "what was tried has ended"
 
-    vendor.goto(f"{base_url}/catalogue/vendor")
-    client_id = vendor.locator("section", has_text=name).locator("dd code").first.inner_text()
     entry = {"client_id": client_id, "client_secret": None, "redirect_uri": redirect_uri, "scope": SCOPE}
-    app = AuthlibApp(demo, entry)
-    try:
-        token = app.connect(page, alice, "show-glucose")
-        assert app.get("Observation").status_code == 200
+    app = closing_with.enter_context(closing(AuthlibApp(demo, entry)))
+    page.goto(f"{base_url}/catalogue")
+    picture(page, "7-catalogue")
+    token = app.connect(page, alice, "show-glucose")
+    assert "29463-7" not in token["scope"]
+    codes = {entry["resource"]["code"]["coding"][0]["code"] for entry in app.get("Observation").json()["entry"]}
+    assert codes == {"2345-7"}, "the purpose that was agreed to, and nothing of the other one"
+    assert app.get("Observation", code="http://loinc.org|29463-7").json().get("total", 0) == 0
 
-        change(reviewer, base_url, name, "suspend")
-        assert app.get("Observation").status_code == 401
-        with pytest.raises(OAuthError):
-            app.client.refresh_token(app.endpoints["token_endpoint"], refresh_token=token["refresh_token"])
-
-        change(reviewer, base_url, name, "resume")
+    sign_in(operator, base_url, demo["operators"][0])
+    change(operator, base_url, name, "suspend")
+    assert app.get("Observation").status_code == 401
+    with pytest.raises(OAuthError):
         app.client.refresh_token(app.endpoints["token_endpoint"], refresh_token=token["refresh_token"])
-        assert app.get("Observation").status_code == 200
-    finally:
-        app.close()
+    change(operator, base_url, name, "resume")
+    app.client.refresh_token(app.endpoints["token_endpoint"], refresh_token=token["refresh_token"])
+    assert app.get("Observation").status_code == 200
+
+    change(operator, base_url, name, "suspend")
+    page.goto(f"{base_url}/apps")
+    picture(page, "8-suspended")
+    disconnect(name)
+    change(operator, base_url, name, "resume")
+    with pytest.raises(OAuthError):
+        app.client.refresh_token(app.endpoints["token_endpoint"], refresh_token=app.client.token["refresh_token"])
 
 
 def test_only_a_reviewer_sees_the_review_and_only_a_vendor_applies(
