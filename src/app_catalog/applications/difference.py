@@ -13,6 +13,7 @@ from app_catalog.criteria.answers import ANSWERS, Answer
 from app_catalog.documents.document import KINDS, Document
 from app_catalog.words import marked
 
+ALIKE = 0.6  # share of words that two texts have in common: below, the one and then the other reads better
 YES, NO = marked("yes"), marked("no")
 
 _WORDS = re.compile(r"\s+|\w+|[^\w\s]")
@@ -37,8 +38,12 @@ class Change:
     def pieces(self) -> Sequence[tuple[Literal["same", "gone", "new"], str]]:
         """The text of the vendor, word by word."""
         before, after = _WORDS.findall(self.before), _WORDS.findall(self.after)
+        matched = SequenceMatcher(lambda word: word.isspace(), before, after, autojunk=False)
+        if matched.ratio() < ALIKE:
+            before, after = [self.before], [self.after]
+            matched = SequenceMatcher(None, before, after, autojunk=False)
         pieces: list[tuple[Literal["same", "gone", "new"], str]] = []
-        for kind, i, j, k, m in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        for kind, i, j, k, m in matched.get_opcodes():
             if kind == "equal":
                 pieces.append(("same", "".join(before[i:j])))
             else:
