@@ -15,11 +15,12 @@ SOURCES := src adapters simulators tests benchmarks
 TIMESCALEDB := .timescaledb
 STORE_TESTS := tests/integration/store tests/integration/readings tests/integration/ingest/test_batch.py
 
-.PHONY: help demo setup test test-all test-timescaledb lint format bench fuzz lock clean
+.PHONY: help demo setup test test-all test-timescaledb screens lint format bench fuzz lock clean
 help:
 	@echo "make demo      install what is locked, start everything, print URLs and accounts (PORT=$(PORT) DATA_DIR=$(DATA_DIR))"
 	@echo "make test      install what the tests need and run them; make test-all adds those that take long"
 	@echo "make test-timescaledb  the store's tests on a real TimescaleDB, from Debian's packages (needs root)"
+	@echo "make screens   make the pictures of docs/screens anew, in Chromium"
 	@echo "make lint      formatting, lint, types, import contracts, security lint"
 	@echo "make bench     measure, each figure beside its limit"
 	@echo "make fuzz      throw octets at each adapter for FUZZ_SECONDS ($(FUZZ_SECONDS)) seconds, guided by coverage (Linux, x86-64)"
@@ -57,6 +58,12 @@ test-all: $(VENV)/.dev
 	@sh tests/install-programs.sh
 	$(BIN)/python -m pytest $(PARALLEL) tests/unit tests/integration
 	$(BIN)/python -m pytest $(ACCEPTANCE)
+
+# The pictures of docs/screens, made by the test that walks an app through its life.
+screens: $(VENV)/.dev
+	@sh tests/install-programs.sh
+	@mkdir -p docs/screens
+	SCREENS=docs/screens $(BIN)/python -m pytest tests/acceptance/test_life_of_an_app.py -k born
 
 test-timescaledb: $(VENV)/.dev
 	@sh tests/timescaledb-root.sh $(TIMESCALEDB)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,13 @@ import review_walk
 import scenario_walk
 from authlib.integrations.httpx_client import OAuthError
 from authlib_app import AuthlibApp
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import Page
 from third_parties import Json, sign_in
 
+AXE_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]}
+COLOURS = 64  # of a picture: pages have few, and the file a third of its size
 pytestmark = pytest.mark.timeout(180)  # seconds; the first test waits for the demo
 
 SCOPE = (
@@ -68,12 +73,15 @@ def change(page: Page, base_url: str, name: str, action: str) -> None:
 
 @pytest.fixture
 def picture() -> Callable[[Page, str], None]:
-    """Keeps what a page shows, where SCREENS names a directory (``make screens``)."""
+    """Keeps what a page shows, and has axe look at it, where SCREENS names a directory (``make screens``)."""
 
     def keep(page: Page, name: str) -> None:
         if directory := os.environ.get("SCREENS"):
             page.set_viewport_size({"width": 1000, "height": 700})
-            page.screenshot(path=Path(directory) / f"{name}.png", full_page=True)
+            shown = Image.open(BytesIO(page.screenshot(full_page=True))).convert("RGB")
+            shown.quantize(COLOURS).save(Path(directory) / f"{name}.png", optimize=True)
+            found = Axe().run(page, options=AXE_RULES)
+            assert found.violations_count == 0, found.generate_report()
 
     return keep
 
@@ -121,10 +129,13 @@ def test_an_app_is_born_reviewed_tested_used_stopped_and_left_through_the_pages(
         review_walk.declare_no_interest(reviewer)
     review_walk.find_complete(first)
     second.reload()
+    first.locator("a[href$='/evaluation']").click()
+    first.wait_for_selector("[name=recommendation]")
+    picture(first, "3-evaluation")
+    first.go_back()
     review_walk.evaluate(first)
     assert "Read in full" not in second.inner_text("main"), "nobody reads the others' before their own"
     review_walk.evaluate(second)
-    picture(second, "3-evaluations")
 
     ana, ben = (scenario_walk.make_patient(vendor, base_url, patient) for patient in ("Ana", "Ben"))
     vendor.goto(f"{draft}/review")

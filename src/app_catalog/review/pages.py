@@ -17,7 +17,7 @@ from app_catalog.errors import Unknown
 from app_catalog.interoperability.report import report_of
 from app_catalog.page import id_in_path, signed_in
 from app_catalog.review.agreement import USUAL, newest_agreement
-from app_catalog.review.dossier import REVIEWERS, Dossier, bar_to, dossier_of
+from app_catalog.review.dossier import DECLARE_FIRST, REVIEWERS, Dossier, bar_to, dossier_of
 from app_catalog.review.evaluation import (
     Recommendation,
     Written,
@@ -73,6 +73,7 @@ async def application(wiring: Wiring, request: Request) -> Response:
             "states": STATES,
             "declarations": await declarations_of(connection, application_id),
             "bar": bar,
+            "may_declare": bar == DECLARE_FIRST,
             "csrf_token": person.csrf_token,
         }
         if bar is not None and case.is_undecided:
