@@ -6,7 +6,6 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +14,7 @@ import psycopg
 import pytest
 from cryptography import x509
 
-from device_gateway.broker.control import disconnect_device
+from device_gateway.broker.control import connections, disconnect_device, end, system_connection
 from device_gateway.broker.embedded import EmbeddedBroker
 from device_gateway.broker.listener import Listener, Tls, local_names
 from device_gateway.devices.authority import Authority
@@ -104,29 +103,43 @@ def test_without_a_certificate_of_the_authority_nobody_speaks_mqtt_at_all(
     assert _connack(broker.mqtt_port, device, tls_context(authority.ca_file, own)) == b"\x20\x02\x00\x00"
 
 
-def test_an_edge_sends_with_its_certificate(
+def test_an_edge_sends_with_its_certificate_and_comes_back_with_the_next_one(
     *,
     broker: EmbeddedBroker,
+    settings: Settings,
     ingest: Any,
     responder: Any,
     pair: Make,
     certify: Make,
     authority: Authority,
+    owner_url: str,
     tmp_path: Path,
 ) -> None:
     device = pair("edge")
-    _, file = certify(device.id)
+    issued, file = certify(device.id)
     home, url = tmp_path / "home", f"mqtts://127.0.0.1:{broker.mqtt_port}"
     configure(home, edge_id=str(device.id), mqtt_url=url, password="", ca=authority.ca_file, certificate=file)
+
+    def told() -> bytes:
+        return b" ".join(payload for topic, payload in ingest.messages if topic == topic_of(device.id, "event"))
 
     async def send() -> None:
         with opened(home) as state:
             publisher = Publisher(state.edge(), state)
             publisher.tell(event_message("started", datetime.now(UTC)))
             sending = asyncio.create_task(publisher.run())
-            wanted = topic_of(device.id, "event")
-            heard = partial(ingest.until, lambda: any(topic == wanted for topic, _ in ingest.messages))
-            assert await asyncio.to_thread(heard)
+            assert await asyncio.to_thread(ingest.until, lambda: b"started" in told())
+            file.write_bytes(certify(device.id)[1].read_bytes())  # as it does when it renews
+            with psycopg.connect(owner_url) as connection:
+                connection.execute(
+                    "UPDATE gateway.device_certificate SET revoked_at = now() WHERE serial = %s", (issued.serial,)
+                )
+            system = await system_connection(settings, "test")
+            [one] = await connections(system, {"user": str(device.id)}, servers=1)
+            await end(system, one)
+            await system.close()
+            publisher.tell(event_message("synced", datetime.now(UTC)))
+            assert await asyncio.to_thread(ingest.until, lambda: b"synced" in told()), "it shows the old one"
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
 
