@@ -31,7 +31,8 @@ GROUPS = """SELECT count(*) AS groups, coalesce(sum(seen), 0) AS seen FROM gatew
 def slow(*sizes: int) -> pytest.MarkDecorator:
     """The first one among the quick tests."""
     small, *full = sizes
-    return pytest.mark.parametrize("size", [small, *(pytest.param(one, marks=pytest.mark.slow) for one in full)])
+    marks = [pytest.mark.slow, pytest.mark.timeout(1800)]
+    return pytest.mark.parametrize("size", [small, *(pytest.param(one, marks=marks) for one in full)])
 
 
 def taken(world: World, messages: Iterator[Message], size: int = BATCH) -> Counter[str]:
