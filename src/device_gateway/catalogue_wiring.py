@@ -78,7 +78,9 @@ def wiring_of(settings: Settings, pool: AsyncPool, pages: Pages) -> Wiring:
         management_url=f"{settings.public_url}/apps",
         brand=_brand(settings),
         certificates=CertificateHeader(
-            networks(settings.client_certificate_peers.replace(",", " ").split()), settings.client_certificate_header
+            networks(settings.client_certificate_peers.replace(",", " ").split()),
+            settings.client_certificate_header,
+            direct=settings.tls_certificate is not None and settings.client_authorities is not None,
         ),
         published_keys=PublishedKeys(settings.jwks_hosts.replace(",", " ").split()),
         master_key=key,

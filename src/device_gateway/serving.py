@@ -3,10 +3,12 @@
 import os
 import socket
 from collections.abc import Callable
+from typing import Any
 
 import uvicorn
 
 from device_gateway.app import create_app
+from device_gateway.client_tls import tls_options
 from device_gateway.errors import PortTaken
 from device_gateway.ingest.dialects import use_mappings
 from device_gateway.settings import Settings, load_settings
@@ -36,16 +38,16 @@ class _Server(uvicorn.Server):
 
 def serve_http(settings: Settings, host: str, port: int, announce: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT; `announce` is called once it listens. Raises PortTaken."""
-    options = {
+    options: dict[str, Any] = {
         "host": host, "port": port, "log_config": None, "access_log": False, "timeout_graceful_shutdown": GRACE_S,
-        "server_header": False, "proxy_headers": False,
+        "server_header": False, "proxy_headers": False, **tls_options(settings),
     }  # fmt: skip
     _check_free(host, port)
     if settings.workers > 1:
         os.environ["DEVICE_GATEWAY_DATA_DIR"] = str(settings.data_dir)
-        uvicorn.run("device_gateway.serving:application", factory=True, workers=settings.workers, **options)  # type: ignore[arg-type]  # the values' types differ
+        uvicorn.run("device_gateway.serving:application", factory=True, workers=settings.workers, **options)
     else:
-        _Server(uvicorn.Config(create_app(settings), **options), announce).run()  # type: ignore[arg-type]
+        _Server(uvicorn.Config(create_app(settings), **options), announce).run()
 
 
 def _check_free(host: str, port: int) -> None:

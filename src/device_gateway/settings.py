@@ -95,6 +95,15 @@ class Settings(BaseSettings):
     retention_days: int = Field(0, ge=0, le=36_500, description="Remove readings that are older; 0: keep all.")
     archive_dir: Path | None = Field(None, description="Directory for archives of what is removed; empty: none.")
     import_max_mb: int = Field(64, ge=1, le=2048, description="Megabytes of a file that a patient may upload, at most.")
+    tls_certificate: Path | None = Field(
+        None, description="PEM file, the chain that `serve` shows by itself; empty: a proxy in front of it has TLS."
+    )
+    tls_key: Path | None = Field(None, description="PEM file with the key of that certificate.")
+    client_authorities: Path | None = Field(
+        None,
+        description="PEM file of authorities and self-signed certificates by which `serve`, with TLS of its own, knows "
+        "those of apps; empty: it asks for none.",
+    )
     client_certificate_peers: str = Field(
         "", description="Addresses or networks (CIDR) of TLS proxies that pass on clients' certificates; empty: none."
     )

@@ -1,13 +1,15 @@
-"""The certificate with which a client connected (RFC 8705), as the TLS proxy in front of us passes it on.
+"""The certificate with which a client connected (RFC 8705), as our server or the TLS proxy in front of it tells.
 
-A header proves something only where nobody but the proxy can send it: it is read from the addresses that the operator
-names, and from nobody else. The proxy has to remove what clients send under that name (RFC 9440 §3).
+Our own server says it outside of the request (ASGI's TLS extension), where no client can write. A header proves
+something only where nobody but the proxy can send it: it is read from the addresses that the operator names, and from
+nobody else. The proxy has to remove what clients send under that name (RFC 9440 §3).
 """
 
 import base64
 import binascii
 import hashlib
 import ipaddress
+import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -67,17 +69,23 @@ class BadCertificate(ValueError):
 
 @dataclass(frozen=True)
 class CertificateHeader:
-    """Where a certificate comes from: `header` of a request whose connection is from one of `proxies`; () is nobody."""
+    """Where a certificate comes from: `header` of a request whose connection is from one of `proxies`; () is nobody.
+
+    direct  whether the server that runs us asks clients for one by itself, and checks it
+    """
 
     proxies: tuple[Network, ...] = ()
     header: str = HEADER
+    direct: bool = False
 
     @property
     def is_used(self) -> bool:
-        return bool(self.proxies)
+        return bool(self.proxies) or self.direct
 
     def of(self, request: Request) -> Certificate | None:
         """The certificate of whoever sent `request`. Raises BadCertificate."""
+        if self.direct and (pem := _shown(request)) is not None:
+            return Certificate(ssl.PEM_cert_to_DER_cert(pem))
         if not self.proxies or request.client is None:
             return None
         values = request.headers.getlist(self.header)
@@ -103,6 +111,12 @@ class CertificateHeader:
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
     """Addresses and networks (CIDR). Raises ValueError."""
     return tuple(ipaddress.ip_network(text) for text in texts)
+
+
+def _shown(request: Request) -> str | None:
+    """The certificate of the connection (ASGI's TLS extension), as PEM."""
+    chain = request.scope.get("extensions", {}).get("tls", {}).get("client_cert_chain", ())
+    return next(iter(chain), None)
 
 
 def _der(value: str) -> bytes:
