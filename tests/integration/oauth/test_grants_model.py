@@ -19,6 +19,7 @@ from catalogue_host import (
     hidden,
     patient,
     purpose,
+    purpose_for,
     query_of,
 )
 from hypothesis import HealthCheck, settings
@@ -344,7 +345,7 @@ class Grants(RuleBasedStateMachine):
                 found.append(
                     frozenset(
                         key for key, code in CODES.items()
-                        if grant.purpose_for("Observation", "r", codes=[code]) is not None
+                        if purpose_for(grant, "r", code) is not None
                     )
                 )  # fmt: skip
         return found
@@ -383,8 +384,8 @@ async def approve_version(world: World, profile: str, texts: dict[str, int]) -> 
         ).fetchone()
         version = application(profile=profile, changes={"fr": "Autre.", "en": "Other."}, **described(texts))
         submitted = await submit(
-            connection, version, vendor_id=row.vendor_id, app_id=app.app_id, person=app.vendor, journal=host.journal,
-            now=host.now(),
+            connection, version, vendor_id=row.vendor_id, app_id=app.app_id, documents=(),  # those of before are kept
+            person=app.vendor, journal=host.journal, now=host.now(),
         )  # fmt: skip
         await host.approve(connection, submitted.application_id, app.vendor)
 
