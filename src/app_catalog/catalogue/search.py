@@ -25,21 +25,28 @@ MAX_PAGE: Final = 1000
 MAX_WORDS: Final = 8  # nobody types more, and each is looked for in every text
 
 # Words are found in what patients read of an app: names, its description and its purposes, in both languages.
-FIND: Final = """SELECT a.id, coalesce(p.reads, '') AS reads, coalesce(p.writes, '') AS writes
+PREPARE: Final = """INSERT INTO catalogue.search_text (application_id, words)
+  SELECT v.id, catalogue.plain(concat_ws(' ', v.name, n.name, v.description_fr, v.description_en,
+    (SELECT string_agg(concat_ws(' ', name_fr, name_en, wording_fr, wording_en), ' ') FROM catalogue.purpose
+      WHERE application_id = v.id)))
   FROM catalogue.app a JOIN catalogue.vendor n ON n.id = a.vendor_id
   JOIN catalogue.application v ON v.id = a.application_id
-  CROSS JOIN LATERAL (SELECT string_agg(read_scope, ' ') AS reads, string_agg(write_scope, ' ') AS writes,
-      string_agg(concat_ws(' ', name_fr, name_en, wording_fr, wording_en), ' ') AS texts
+  WHERE a.status = ANY(%(statuses)s)
+    AND NOT EXISTS (SELECT FROM catalogue.search_text t WHERE t.application_id = v.id)
+  ON CONFLICT DO NOTHING"""
+FIND: Final = """SELECT a.id, coalesce(p.reads, '') AS reads, coalesce(p.writes, '') AS writes
+  FROM catalogue.app a JOIN catalogue.application v ON v.id = a.application_id
+  LEFT JOIN catalogue.search_text t ON t.application_id = v.id
+  CROSS JOIN LATERAL (SELECT string_agg(read_scope, ' ') AS reads, string_agg(write_scope, ' ') AS writes
     FROM catalogue.purpose WHERE application_id = v.id) p
   WHERE a.status = ANY(%(statuses)s)
     AND (%(theme)s::text IS NULL OR %(theme)s = ANY(v.themes))
     AND (%(region)s::text IS NULL OR v.regions = '{}' OR %(region)s = ANY(v.regions))
     AND (%(price)s::text IS NULL OR %(price)s = v.economic_model)
     AND (%(exchange)s::boolean IS NULL OR %(exchange)s = v.exchanges_data)
-    AND (%(words)s::text[] = '{}' OR NOT EXISTS (SELECT FROM unnest(%(words)s::text[]) word WHERE strpos(
-      catalogue.plain(concat_ws(' ', v.name, n.name, v.description_fr, v.description_en, p.texts)),
-      catalogue.plain(word)) = 0))
+    AND NOT EXISTS (SELECT FROM unnest(%(words)s::text[]) word WHERE strpos(t.words, word) = 0)
   ORDER BY catalogue.plain(v.name), a.id"""
+PLAIN: Final = "SELECT catalogue.plain(word) AS word FROM unnest(%s::text[]) word"
 
 
 @dataclass(frozen=True)
@@ -110,9 +117,13 @@ def filter_from(fields: Fields, choices: tuple[Choice, ...]) -> Filter:
 
 async def find(connection: Connection, wanted: Filter, choices: tuple[Choice, ...]) -> Found:
     """The page of `wanted`, in the order of names; an empty one behind the last."""
+    statuses, words = [status.value for status in LISTED], []
+    if wanted.words:
+        await connection.execute(PREPARE, {"statuses": statuses})
+        words = [row.word for row in await (await connection.execute(PLAIN, (list(wanted.words),))).fetchall()]
     parameters = {
-        "statuses": [status.value for status in LISTED], "theme": wanted.theme, "region": wanted.region,
-        "price": wanted.price, "exchange": wanted.exchange, "words": list(wanted.words),
+        "statuses": statuses, "theme": wanted.theme, "region": wanted.region, "price": wanted.price,
+        "exchange": wanted.exchange, "words": words,
     }  # fmt: skip
     rows = await (await connection.execute(FIND, parameters)).fetchall()
     by_key = {choice.key: choice for choice in choices}

@@ -144,5 +144,12 @@ CREATE FUNCTION catalogue.plain(words text) RETURNS text
   LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
   AS $$ SELECT regexp_replace(replace(replace(lower(normalize(words, NFKD)), 'œ', 'oe'), 'æ', 'ae'),
     '[\u0300-\u036f]', '', 'g') $$;
+-- What words are looked for in of an application that was approved: written when the first search meets it, for its texts
+-- never change, and taking accents away takes as long as all the rest.
+CREATE TABLE catalogue.search_text (
+  application_id uuid PRIMARY KEY REFERENCES catalogue.application,
+  words text NOT NULL
+);
+GRANT SELECT, INSERT ON catalogue.search_text TO gateway_app;
 REVOKE ALL ON FUNCTION catalogue.reporters_of_audit(uuid), catalogue.plain(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION catalogue.reporters_of_audit(uuid), catalogue.plain(text) TO gateway_app;

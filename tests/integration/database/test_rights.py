@@ -73,6 +73,7 @@ EXEMPT = {
     "catalogue.complaint": "of the catalogue, concerns no patient",
     "catalogue.renewal": "of the catalogue, concerns no patient",
     "catalogue.end_warning": "of the catalogue, concerns no patient",
+    "catalogue.search_text": "of the catalogue, concerns no patient",
 }
 
 # Functions that run with the owner's rights, and what for.
