@@ -20,14 +20,17 @@ from starlette.responses import HTMLResponse, Response
 from app_catalog import (
     TEMPLATES,
     App,
+    AppGrant,
     Application,
     CatalogueEvent,
+    ConsentedPurpose,
     EndedGrant,
     PatientLetter,
     PurposeDraft,
     Scope,
     SimulatedPatient,
     Wiring,
+    covers,
     register_vendor,
     rotate_secret,
     routes,
@@ -35,6 +38,7 @@ from app_catalog import (
 from app_catalog.clients.credentials import credentials_from
 from app_catalog.clients.registration import set_credentials
 from app_catalog.oauth.profiles import PROFILES
+from app_catalog.scopes.grammar import Letter
 from device_simulators.demo.approval import approve
 from device_simulators.demo.submission import complete, submit
 
@@ -344,6 +348,14 @@ def purpose(key: str, **changes: Any) -> PurposeDraft:
         **changes,
     }
     return PurposeDraft(**fields)
+
+
+def purpose_for(grant: AppGrant | None, letter: Letter, code: str) -> ConsentedPurpose | None:
+    """The purpose under which the token of `grant` opens observations of that code; None where it opens none."""
+    assert grant is not None
+    if grant.refusal is not None or not covers(grant.scopes, "Observation", letter, codes=[code]):
+        return None
+    return next((one for one in grant.consented if covers(one.scopes, "Observation", letter, codes=[code])), None)
 
 
 def hidden(page: str, name: str) -> str:

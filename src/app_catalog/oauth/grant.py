@@ -1,6 +1,5 @@
 """What an access token opens at this moment: the question that every request for data asks."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,8 +9,7 @@ from app_catalog.clients.certificate import Certificate
 from app_catalog.consents.effect import ConsentedPurpose, consented_purposes, effective_scopes
 from app_catalog.oauth.secret_text import sha256
 from app_catalog.oauth.writes import STATE_OF_TOKEN
-from app_catalog.scopes.evaluation import ValueSets, covers
-from app_catalog.scopes.grammar import Letter, Scope
+from app_catalog.scopes.grammar import Scope
 from app_catalog.wiring import Connection, Row
 
 MAX_TOKEN_LENGTH = 200  # characters; ours have 43, and a longer header is not worth a hash
@@ -51,31 +49,6 @@ class AppGrant:
     def is_borne_rightly(self, certificate: Certificate | None) -> bool:
         """Whether whoever bears the token has shown the certificate that it is bound to, if it is bound to one."""
         return self.certificate is None or (certificate is not None and certificate.thumbprint == self.certificate)
-
-    def purpose_for(
-        self,
-        resource_type: str,
-        letter: Letter,
-        *,
-        codes: Collection[str] = (),
-        categories: Collection[str] = (),
-        value_sets: ValueSets | None = None,
-    ) -> ConsentedPurpose | None:
-        """The purpose under which this access is allowed, by scope and by consent; None when it is not."""
-        if self.refusal is not None or not covers(
-            self.scopes, resource_type, letter, codes=codes, categories=categories, value_sets=value_sets
-        ):
-            return None
-        return next(
-            (
-                purpose
-                for purpose in self.consented
-                if covers(
-                    purpose.scopes, resource_type, letter, codes=codes, categories=categories, value_sets=value_sets
-                )
-            ),
-            None,
-        )
 
 
 async def grant_of_token(connection: Connection, access_token: str, now: datetime) -> AppGrant | None:

@@ -1,6 +1,17 @@
 """From the request to a token that opens what was agreed to."""
 
-from catalogue_host import ALL_SCOPES, FHIR, GLUCOSE, GLUCOSE_SCOPE, ISSUER, WEIGHT, WEIGHT_SCOPE, patient, query_of
+from catalogue_host import (
+    ALL_SCOPES,
+    FHIR,
+    GLUCOSE,
+    GLUCOSE_SCOPE,
+    ISSUER,
+    WEIGHT,
+    WEIGHT_SCOPE,
+    patient,
+    purpose_for,
+    query_of,
+)
 
 from app_catalog import connected_apps, grant_of_token
 
@@ -38,8 +49,8 @@ async def test_a_code_is_redeemed_for_tokens_that_name_scope_and_patient(host):
     assert grant.person == ana.id
     assert grant.client_id == app.client_id
     assert grant.refusal is None
-    assert grant.purpose_for("Observation", "r", codes=[WEIGHT]).key == "weight"
-    assert grant.purpose_for("Observation", "c", codes=[WEIGHT]) is None
+    assert purpose_for(grant, "r", WEIGHT).key == "weight"
+    assert purpose_for(grant, "c", WEIGHT) is None
 
 
 async def test_a_purpose_that_was_not_ticked_opens_nothing(host):
@@ -47,8 +58,8 @@ async def test_a_purpose_that_was_not_ticked_opens_nothing(host):
     token = await app.tokens(ana, ["weight"])
     assert token["scope"] == f"launch/patient offline_access {WEIGHT_SCOPE}"
     grant = await grant_of(host, token["access_token"])
-    assert grant.purpose_for("Observation", "s", codes=[WEIGHT])
-    assert grant.purpose_for("Observation", "s", codes=[GLUCOSE]) is None
+    assert purpose_for(grant, "s", WEIGHT)
+    assert purpose_for(grant, "s", GLUCOSE) is None
 
 
 async def test_without_offline_access_there_is_no_refresh_token(host):

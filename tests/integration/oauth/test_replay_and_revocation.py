@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from catalogue_host import GLUCOSE, REDIRECT, WEIGHT, WEIGHT_SCOPE, Somebody, patient
+from catalogue_host import GLUCOSE, REDIRECT, WEIGHT, WEIGHT_SCOPE, Somebody, patient, purpose_for
 
 from app_catalog import (
     Status,
@@ -159,8 +159,8 @@ async def test_a_refresh_may_narrow_and_the_next_one_widens_back(host):
     narrowed = (await app.refresh(token["refresh_token"], scope=WEIGHT_SCOPE)).json()
     assert narrowed["scope"] == WEIGHT_SCOPE
     grant = await grant_of(host, narrowed["access_token"])
-    assert grant.purpose_for("Observation", "r", codes=[GLUCOSE]) is None
-    assert grant.purpose_for("Observation", "r", codes=[WEIGHT])
+    assert purpose_for(grant, "r", GLUCOSE) is None
+    assert purpose_for(grant, "r", WEIGHT)
     widened = (await app.refresh(narrowed["refresh_token"])).json()
     assert widened["scope"] == token["scope"]
 
@@ -244,8 +244,8 @@ async def test_a_purpose_taken_back_closes_its_data_and_the_last_one_disconnects
         assert not await withdraw_purpose(connection, ana.subject, app.app_id, "glucose", *options)
         grant = await grant_of(host, token["access_token"])
         assert grant.refusal is None
-        assert grant.purpose_for("Observation", "r", codes=[GLUCOSE]) is None
-        assert grant.purpose_for("Observation", "r", codes=[WEIGHT])
+        assert purpose_for(grant, "r", GLUCOSE) is None
+        assert purpose_for(grant, "r", WEIGHT)
         refreshed = (await app.refresh(token["refresh_token"])).json()
         assert refreshed["scope"] == f"launch/patient offline_access {WEIGHT_SCOPE}"
         assert await withdraw_purpose(connection, ana.subject, app.app_id, "weight", *options)
@@ -258,7 +258,7 @@ async def test_unticking_a_purpose_on_the_consent_page_takes_it_back(host):
     token = await app.tokens(ana)
     await app.tokens(ana, ["weight"])
     grant = await grant_of(host, token["access_token"])
-    assert grant.purpose_for("Observation", "r", codes=[GLUCOSE]) is None
+    assert purpose_for(grant, "r", GLUCOSE) is None
 
 
 async def test_a_suspended_app_stops_at_once_and_goes_on_when_resumed(host):
@@ -267,7 +267,7 @@ async def test_a_suspended_app_stops_at_once_and_goes_on_when_resumed(host):
     code, verifier = await app.code(ana)
     await move(host, app, Status.SUSPENDED)
     assert await refusal(host, token["access_token"]) == "app suspended"
-    assert (await grant_of(host, token["access_token"])).purpose_for("Observation", "r", codes=[WEIGHT]) is None
+    assert purpose_for(await grant_of(host, token["access_token"]), "r", WEIGHT) is None
     assert (await app.refresh(token["refresh_token"])).json()["error"] == "unauthorized_client"
     assert (await app.redeem(code, verifier)).json()["error"] == "unauthorized_client"
     refused = [event for event in host.journal.events if event.name == "oauth:token:refuse"]
