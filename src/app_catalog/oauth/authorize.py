@@ -53,7 +53,8 @@ async def authorize(wiring: Wiring, request: Request) -> Response:
         await _checked(wiring, asked, CHECKS_ANSWERED_BY_A_PAGE)
     except Refused as refused:
         return error_page(wiring, request, refused)
-    if person is None and "none" not in asked.fields.text("prompt").split():
+    # To an address that no reviewer has seen yet nothing is sent, not even an error, before it is a simulated patient.
+    if person is None and (asked.known_app.tested or "none" not in asked.fields.text("prompt").split()):
         return see_other(_sign_in_url(wiring, request, fields))
     asked = _of_browser(wiring, request, asked)
     try:

@@ -86,7 +86,9 @@ async def test_everywhere_else_a_candidate_is_refused_on_a_page_that_says_why(ho
         assert REDIRECT not in page.headers.get("location", "")
     parameters, _ = app.authorization()
     async with host.browser() as nobody:
-        assert (await nobody.get("/oauth/authorize", params=parameters)).headers["location"].startswith("/login")
+        for query in (parameters, {**parameters, "prompt": "none"}, {**parameters, "response_type": "token"}):
+            answer = await nobody.get("/oauth/authorize", params=query)
+            assert answer.headers["location"].startswith("/login"), "no way to an address that nobody has reviewed"
     for person, status in ((zoe, 303), (theirs, 403), (patient(), 403)):
         async with host.browser(person) as browser:
             assert (await browser.get(f"/catalogue/apps/{app.app_id}/launch")).status_code == status
