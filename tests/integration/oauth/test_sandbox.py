@@ -56,6 +56,12 @@ async def works(host: Host, access_token: str) -> bool:
 
 async def test_a_candidate_runs_in_its_vendors_sandbox_before_anybody_reviewed_it(host):
     app, _, vendor_id = await candidate(host, "smart-secret")
+    browser_app, _, browser_vendor = await candidate(host)
+    for permitted in (None, "https://app.example"):  # without a simulated patient there is nobody to try it with
+        async with host.browser() as script:
+            answer = await script.options("/oauth/token", headers={"origin": "https://app.example"})
+        assert answer.headers.get("access-control-allow-origin") == permitted
+        await simulated(host, browser_app.vendor, browser_vendor)
     zoe = await simulated(host, app.vendor, vendor_id)
     tokens = await app.tokens(zoe, ["weight"])
     assert await works(host, tokens["access_token"])
