@@ -136,12 +136,16 @@ class Mail(Protocol):
 
 @dataclass(frozen=True)
 class Choice:
-    """Data that a purpose may be about, for a vendor to tick. A scope is None where it cannot be read, or written."""
+    """Data that a purpose may be about, for a vendor to tick. A scope is None where it cannot be read, or written.
+
+    categories  FHIR tokens of the categories that its resources have
+    """
 
     key: str
     names: Texts
     read_scope: str | None
     write_scope: str | None = None
+    categories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from app_catalog import (
     brand_of_url,
     networks,
 )
-from device_gateway.access import CATEGORY_SYSTEM, VALUE_SETS
+from device_gateway.access import CATEGORY_SYSTEM, VALUE_SETS, categories_of
 from device_gateway.accounts import Account, login_url, signed_in
 from device_gateway.accounts.sessions import account_of, opened_at, session_hash
 from device_gateway.catalogue_key import catalogue_key
@@ -96,7 +96,12 @@ def choices() -> tuple[Choice, ...]:
     """
     return (
         *(
-            Choice(key, metric.names, _observations("code", metric.system, metric.code))
+            Choice(
+                key,
+                metric.names,
+                _observations("code", metric.system, metric.code),
+                categories=tuple(f"{CATEGORY_SYSTEM}|{category}" for category in categories_of(key)),
+            )
             for key, metric in METRICS.items()
         ),
         *(Choice(key, names, _observations("category", CATEGORY_SYSTEM, key)) for key, names in CATEGORIES.items()),

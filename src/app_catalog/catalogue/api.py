@@ -25,7 +25,7 @@ async def apps(wiring: Wiring, request: Request) -> Response:
     except CatalogueError as error:
         return _refusal("invalid_request", error)
     async with wiring.pool.connection() as connection:
-        found = await find(connection, wanted, wiring.choices)
+        found = await find(wiring, connection, wanted)
         listed = await entries(connection, found.ids)
     following = f"{wiring.issuer}{PATH}?{wanted.query(found.page + 1)}" if found.page < found.pages else None
     document = {"total": found.total, "next": following, "apps": [as_json(entry, wiring) for entry in listed]}

@@ -19,7 +19,7 @@ from app_catalog.form import Fields, Malformed, read_query
 from app_catalog.page import id_in_path
 from app_catalog.sandbox.tested import is_simulated
 from app_catalog.space import space
-from app_catalog.wiring import Connection, Language, Person, Wiring
+from app_catalog.wiring import Connection, Person, Wiring
 
 SHOWN = frozenset(EFFECTS) - {Status.CANDIDATE}  # whoever was connected finds the page, whatever became of the app
 LOGO_PATH = "/catalogue/logos/{name}"
@@ -32,7 +32,7 @@ async def listing(wiring: Wiring, request: Request) -> Response:
     fields = query_of(request)
     wanted = filter_from(fields, wiring.choices)
     async with wiring.pool.connection() as connection:
-        found = await find(connection, wanted, wiring.choices)
+        found = await find(wiring, connection, wanted)
         listed = await entries(connection, found.ids)
     context = {
         "entries": [{"entry": one, "description": one.app.description[language]} for one in listed],
@@ -44,8 +44,9 @@ async def listing(wiring: Wiring, request: Request) -> Response:
         "themes": THEMES,
         "regions": REGIONS,
         "prices": ECONOMIC_MODELS,
-        "readable": _sorted(wiring, language, written=False),
-        "writable": _sorted(wiring, language, written=True),
+        "data": sorted(
+            ((choice.key, choice.names[language]) for choice in wiring.choices), key=lambda pair: pair[1].lower()
+        ),
     }
     return wiring.render(request, "app_catalog/catalogue.html", context)
 
@@ -119,9 +120,3 @@ async def _may_connect(connection: Connection, app: App, person: Person | None) 
         return False
     async with space(connection, person.subject):
         return not await is_simulated(connection, person.subject) and await may_connect(connection, app, person.subject)
-
-
-def _sorted(wiring: Wiring, language: Language, *, written: bool) -> list[tuple[str, str]]:
-    """Keys and names of the data that can be read or written, by name."""
-    offered = [choice for choice in wiring.choices if (choice.write_scope if written else choice.read_scope)]
-    return sorted(((choice.key, choice.names[language]) for choice in offered), key=lambda pair: pair[1].lower())

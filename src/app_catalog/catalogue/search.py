@@ -6,7 +6,6 @@ enough to be gone through: apps are reviewed one by one.
 
 from collections.abc import Container
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Final
 from urllib.parse import urlencode
 from uuid import UUID
@@ -15,13 +14,15 @@ from app_catalog.applications.published import ECONOMIC_MODELS, REGIONS, THEMES
 from app_catalog.catalogue.status import EFFECTS
 from app_catalog.errors import BadForm
 from app_catalog.form import Fields
-from app_catalog.scopes.grammar import parse
-from app_catalog.scopes.narrowing import meet
-from app_catalog.wiring import Choice, Connection
+from app_catalog.scopes.evaluation import ValueSets, covers
+from app_catalog.scopes.grammar import Letter, Scope, parse
+from app_catalog.scopes.narrowing import includes
+from app_catalog.wiring import Choice, Connection, Wiring
 
 LISTED: Final = tuple(status for status, effect in EFFECTS.items() if effect.listed)
 PAGE: Final = 24  # apps: divisible by the two, three or four columns of a screen
 MAX_PAGE: Final = 1000
+ANY: Final[Letter] = "r"  # the one letter under which scopes are compared: reading and writing are told apart before
 MAX_WORDS: Final = 8  # nobody types more, and each is looked for in every text
 
 # Words are found in what patients read of an app: names, its description and its purposes, in both languages.
@@ -115,7 +116,7 @@ def filter_from(fields: Fields, choices: tuple[Choice, ...]) -> Filter:
     )
 
 
-async def find(connection: Connection, wanted: Filter, choices: tuple[Choice, ...]) -> Found:
+async def find(wiring: Wiring, connection: Connection, wanted: Filter) -> Found:
     """The page of `wanted`, in the order of names; an empty one behind the last."""
     statuses, words = [status.value for status in LISTED], []
     if wanted.words:
@@ -126,22 +127,29 @@ async def find(connection: Connection, wanted: Filter, choices: tuple[Choice, ..
         "exchange": wanted.exchange, "words": words,
     }  # fmt: skip
     rows = await (await connection.execute(FIND, parameters)).fetchall()
-    by_key = {choice.key: choice for choice in choices}
+    by_key = {choice.key: choice for choice in wiring.choices}
     if wanted.reads:
-        rows = [row for row in rows if opens(row.reads, by_key[wanted.reads].read_scope)]
+        rows = [row for row in rows if opens(row.reads, by_key[wanted.reads], wiring.value_sets)]
     if wanted.writes:
-        rows = [row for row in rows if opens(row.writes, by_key[wanted.writes].write_scope)]
+        rows = [row for row in rows if opens(row.writes, by_key[wanted.writes], wiring.value_sets)]
     first = (wanted.page - 1) * PAGE
     return Found(tuple(row.id for row in rows[first : first + PAGE]), len(rows), wanted.page)
 
 
-@lru_cache(maxsize=4096)  # entries: apps times kinds of data that are asked for
-def opens(scope: str, data: str | None) -> bool:
-    """Whether `scope` of an app opens any of `data`, a scope as well; None opens nothing."""
-    if data is None:
-        return False
-    wanted = parse(data).resources
-    return any(meet(one, other) is not None for one in parse(scope).resources for other in wanted)
+def opens(scope: str, data: Choice, value_sets: ValueSets) -> bool:
+    """Whether `scope` of an app, to read or to write, opens `data`: one measurement, or all of a wider choice."""
+    wanted = parse(data.read_scope or data.write_scope or "").resources
+    return any(_opens(replace(one, letters=ANY), replace(other, letters=ANY), data, value_sets)
+               for one in parse(scope).resources for other in wanted)  # fmt: skip
+
+
+def _opens(given: Scope, wanted: Scope, data: Choice, value_sets: ValueSets) -> bool:
+    codes = [
+        value for constraint in wanted.constraints if constraint.parameter == "code" for value in constraint.values
+    ]
+    if not codes:
+        return includes(given, wanted)
+    return covers([given], wanted.resource_type, ANY, codes=codes, categories=data.categories, value_sets=value_sets)
 
 
 def _one_of(value: str | None, offered: Container[str]) -> str | None:

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from catalogue_host import FHIR, GLUCOSE_SCOPE, ISSUER, WEIGHT_SCOPE, Host, patient, purpose
+from catalogue_host import FHIR, GLUCOSE_SCOPE, ISSUER, WEIGHT, WEIGHT_SCOPE, Host, patient, purpose
 from fhirclient.models.bundle import Bundle
 
 from app_catalog import (
@@ -18,9 +18,16 @@ from app_catalog import (
     smart_configuration,
 )
 
+CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 CHOICES = (
-    Choice("weight", {"fr": "Poids", "en": "Weight"}, WEIGHT_SCOPE, WEIGHT_SCOPE.replace(".rs", ".c")),
-    Choice("glucose", {"fr": "Glycémie", "en": "Glucose"}, GLUCOSE_SCOPE),
+    Choice("weight", {"fr": "Poids", "en": "Weight"}, WEIGHT_SCOPE, categories=(f"{CATEGORY}|vital-signs",)),
+    Choice("glucose", {"fr": "Glycémie", "en": "Glucose"}, GLUCOSE_SCOPE, categories=(f"{CATEGORY}|laboratory",)),
+    Choice(
+        "laboratory",
+        {"fr": "Laboratoire", "en": "Laboratory"},
+        f"patient/Observation.rs?category={CATEGORY}|laboratory",
+    ),
+    Choice("everything", {"fr": "Tout", "en": "Everything"}, "patient/Observation.rs"),
 )
 CLINIC = brand_of_url("https://www.clinic.example", "Clinic", datetime(2026, 1, 2, tzinfo=UTC))
 LINKS = {"site": "https://a.example", "terms": "https://a.example/t", "privacy": "https://a.example/p",
@@ -39,7 +46,10 @@ APPS = {
     "Zen": (
         {"fr": "Tout, pour respirer.", "en": "Everything, to breathe."},
         Published(LINKS, "free_with_purchases", ("FR-BRE", "FR-IDF"), ("PREVENTION_INFO",)),
-        (purpose("all", read_scope="patient/*.rs"),),
+        (
+            purpose("lab", read_scope=f"patient/Observation.rs?category={CATEGORY}|laboratory"),
+            purpose("scales", read_scope="patient/Observation.rs?code:in=weights"),
+        ),
     ),
 }
 FOUND = [
@@ -59,14 +69,17 @@ FOUND = [
     ("exchange=no", ""),
     ("reads=weight", "Zen"),
     ("reads=glucose", "Œil & Santé, Zen"),
+    ("reads=laboratory", "Zen"),
+    ("reads=everything", ""),
     ("writes=weight", "Balance"),
+    ("writes=everything", "Balance"),
     ("theme=GESTION&price=free&q=poids", "Balance"),
 ]
 
 
 @pytest.fixture
 async def shop(app_pool) -> Host:
-    host = Host(app_pool, choices=CHOICES)
+    host = Host(app_pool, choices=CHOICES, value_sets={"weights": frozenset({WEIGHT})})
     host.apps = {
         name: await host.approved(name=name, description=description, published=published, purposes=purposes)
         for name, (description, published, purposes) in APPS.items()
