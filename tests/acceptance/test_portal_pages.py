@@ -166,6 +166,18 @@ def pages_of_a_patient(portal: Portal) -> list[str]:
     ]  # fmt: skip
 
 
+def pages_of_a_draft(page: Page) -> list[str]:
+    """Of the second version of an app, which begins as a copy of the one in force."""
+    page.goto("/catalogue/vendor")
+    page.locator("form[action$='/version'] button").click()
+    draft = page.url
+    page.goto(f"{draft}/purposes")
+    purpose = (
+        page.url + "/" + (page.locator("main ol:not(.sections) a").first.get_attribute("href") or "").split("/")[-1]
+    )
+    return [draft, f"{draft}/identity", purpose, f"{draft}/documents", f"{draft}/criteria/accessibility"]
+
+
 def faults(page: Page, rules: dict[str, Any] | None = None) -> list[str]:
     """What axe finds on the page as it is, and whether it is wider than its window."""
     result = Axe().run(page, options=rules).response
@@ -205,10 +217,11 @@ def test_axe_finds_nothing_on_the_pages_of_others(portal: Portal, opened: Callab
                   f"/catalogue/review/audits/{portal.audit}"]),
         ("noor", ["/catalogue/reports"]),
         ("person1", [f"/catalogue/vendor/apps/{portal.app}/life"]),
-        ("olga", ["/operator/quarantine", "/operator/quarantine/1", "/operator/quarantine/payload/1"]),
+        ("olga", ["/catalogue/criteria", "/operator/quarantine", "/operator/quarantine/1",
+                  "/operator/quarantine/payload/1"]),
     ):  # fmt: skip
         page = opened(username, **LOOKS["phone"])
-        for path in paths:
+        for path in [*paths, *(pages_of_a_draft(page) if username == "person1" else [])]:
             page.goto(path)
             if found := faults(page):
                 wrong[f"{username} {path}"] = found

@@ -53,6 +53,7 @@ async def overview(wiring: Wiring, request: Request) -> Response:
         ],
         "applications": applications,
         "states": STATES,
+        "writers": WRITERS,
         "renewable": _renewable(applications),
         "csrf_token": person.csrf_token,
     }
