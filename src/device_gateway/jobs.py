@@ -85,6 +85,7 @@ async def run_jobs(settings: Settings, announce: Callable[[], None]) -> None:
             asyncio.create_task(take_in_uploads(settings)),
             asyncio.create_task(_keep_store(settings)),
             asyncio.create_task(_send_mail(settings)),
+            asyncio.create_task(_keep_consents(settings, pool)),
             asyncio.create_task(_tell_vendors(settings, pool)),
         ]
         announce()
@@ -156,11 +157,20 @@ async def _housekeep(settings: Settings, pool: AsyncPool) -> None:
                 await app_catalog.keep_agreements(
                     connection, Outbox(key), SpaceJournal(), MeasurementPlane(), datetime.now(UTC)
                 )
-                await keep_consents(settings, connection, datetime.now(UTC))
                 await days.roll_up(connection, datetime.now(UTC))
             await asyncio.to_thread(_expire, settings)
         except psycopg.OperationalError as error:
             log.warning("database away", error=type(error).__name__)
+        await asyncio.sleep(HOUSEKEEPING_S)
+
+
+async def _keep_consents(settings: Settings, pool: AsyncPool) -> None:
+    while True:
+        try:
+            async with pool.connection() as connection:
+                await keep_consents(settings, connection, datetime.now(UTC))
+        except Exception as error:  # one space's trouble ends no other's letters: tried again in a minute
+            log.warning("consents not kept up", error=type(error).__name__)
         await asyncio.sleep(HOUSEKEEPING_S)
 
 
@@ -169,8 +179,8 @@ async def _tell_vendors(settings: Settings, pool: AsyncPool) -> None:
         try:
             while await tell_vendors(settings, pool, datetime.now(UTC)):
                 pass
-        except psycopg.OperationalError as error:
-            log.warning("database away", error=type(error).__name__)
+        except Exception as error:  # the notices stay due
+            log.warning("vendors not told", error=type(error).__name__)
         await asyncio.sleep(NOTICES_S)
 
 

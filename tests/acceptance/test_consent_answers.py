@@ -29,9 +29,11 @@ def test_a_required_purpose_that_is_not_ticked_keeps_the_patient_on_the_page(
     page.goto(teleconsultation.authorize_url()[0])
     fill_sign_in(page, alice)
     page.locator("[name=purpose][value=follow-glucose]").uncheck()
+    page.locator("#ends-30").check()
     page.locator("[name=decision][value=approve]").click()
     page.wait_for_selector("[role=alert]")
     assert page.locator("[name=decision]").count() == 2
+    assert page.locator("#ends-30").is_checked(), "the end that was chosen is kept"
 
 
 @pytest.mark.parametrize(
