@@ -148,7 +148,8 @@ def _figure(name: str, rounds: list[tuple[float, float]], how: str) -> Figure:
 def _serving(kind: str, port: int, url: str, directory: str) -> Iterator[None]:
     own = {
         "DEVICE_GATEWAY_DATABASE_URL": url, "DEVICE_GATEWAY_DATA_DIR": directory,
-        "DEVICE_GATEWAY_PUBLIC_URL": f"http://127.0.0.1:{port}", "BENCH_PORT": str(port),
+        "DEVICE_GATEWAY_PUBLIC_URL": f"http://127.0.0.1:{port}", "DEVICE_GATEWAY_CLIENT_RATE": "0",
+        "BENCH_PORT": str(port),
     }  # fmt: skip
     with subprocess.Popen(
         [sys.executable, "-m", "benchmarks.oauth_server", kind], env={**os.environ, **own}

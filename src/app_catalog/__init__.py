@@ -14,6 +14,7 @@ from app_catalog.catalogue.secret import rotate_secret
 from app_catalog.catalogue.status import Status
 from app_catalog.clients.certificate import BadCertificate, CertificateHeader, networks
 from app_catalog.clients.published_keys import PublishedKeys
+from app_catalog.clients.rate import Rates
 from app_catalog.consents.comparison import Change, Compared, changes, compared
 from app_catalog.consents.connected import ConnectedApp, GivenPurpose, connected_apps
 from app_catalog.consents.delivery import deliver_notices
@@ -109,6 +110,7 @@ __all__ = [
     "Purpose",
     "PurposeDraft",
     "Question",
+    "Rates",
     "Render",
     "Sandbox",
     "Scope",
@@ -128,10 +130,10 @@ __all__ = [
     "allowed_codes",
     "answer_question",
     "app_by_id",
-    "apps_of_simulated",
     "app_news",
     "approve_application",
     "apps_by_status",
+    "apps_of_simulated",
     "brand_from",
     "brand_of_url",
     "change_status",

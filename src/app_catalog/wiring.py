@@ -18,6 +18,7 @@ from starlette.responses import Response
 from app_catalog.catalogue.brand import Brand
 from app_catalog.clients.certificate import CertificateHeader
 from app_catalog.clients.published_keys import PublishedKeys
+from app_catalog.clients.rate import Rates
 from app_catalog.scopes.evaluation import ValueSets
 from app_catalog.scopes.grammar import (
     FHIR_USER,
@@ -225,6 +226,7 @@ class Wiring:
     certificates     where the TLS certificate of a client comes from
     published_keys   keys that clients publish under a URI, as far as they are held
     master_key       what secrets are sealed with in the database; without one OpenID Connect is not offered
+    rates            how often each client is served
     session          the sign-in of a request; what ends with a session is not offered where it is not known
     review_quorum    evaluations that an opinion on an application needs, two at least
     """
@@ -249,6 +251,7 @@ class Wiring:
     certificates: CertificateHeader = field(default_factory=CertificateHeader)
     published_keys: PublishedKeys = field(default_factory=PublishedKeys)
     master_key: bytes | None = field(default=None, repr=False)
+    rates: Rates = field(default_factory=Rates)
     session: Callable[[Request], SignIn | None] = lambda _request: None
     review_quorum: int = 2
 

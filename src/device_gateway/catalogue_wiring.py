@@ -16,6 +16,7 @@ from app_catalog import (
     Choice,
     EndedGrant,
     PublishedKeys,
+    Rates,
     Scope,
     SignIn,
     Wiring,
@@ -84,6 +85,7 @@ def wiring_of(settings: Settings, pool: AsyncPool, pages: Pages) -> Wiring:
         ),
         published_keys=PublishedKeys(settings.jwks_hosts.replace(",", " ").split()),
         master_key=key,
+        rates=Rates(settings.client_rate, settings.workers),
         session=sign_in_of,
         review_quorum=settings.review_quorum,
     )

@@ -108,6 +108,9 @@ class Settings(BaseSettings):
         "", description="Addresses or networks (CIDR) of TLS proxies that pass on clients' certificates; empty: none."
     )
     client_certificate_header: str = Field("Client-Cert", description="Header in which they do (RFC 9440, or PEM).")
+    client_rate: int = Field(
+        100, ge=0, description="Tokens, introspections and pushed requests a second for one app, each; 0: no limit."
+    )
     jwks_hosts: str = Field("", description="Host names with private addresses that keys of apps may come from.")
     smtp_url: str = Field(
         "", description="smtp(s)://user:password@host:port that takes our mail; empty: it is kept, see `mail list`."

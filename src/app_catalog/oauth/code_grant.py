@@ -43,7 +43,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib publis
     def save_authorization_code(self, code: str, request: OAuth2Request) -> None:
         """A grant and its first code. `request.user` is the `Yes` of the patient."""
         decision, yes, grant_id = deciding(), request.user, uuid4()
-        ends, sign_in = decision.now + lifetimes.GRANT, yes.sign_in
+        ends, sign_in = decision.now + request.client.profile.grant, yes.sign_in
         online = sign_in if parse(request.scope).online else None
         decision.issue += [
             (

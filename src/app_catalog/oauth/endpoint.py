@@ -1,15 +1,25 @@
 """Decide, then write: what the JSON endpoints have in common."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from starlette.responses import Response
 
 from app_catalog.consents.notices import Why
 from app_catalog.consents.revocation import revoke_grant
 from app_catalog.oauth.decision import Decision, decide
-from app_catalog.oauth.failure import Refused, refusal
+from app_catalog.oauth.failure import Refused, answer, refusal
 from app_catalog.oauth.writes import REFRESH
 from app_catalog.wiring import Connection, Wiring
+
+
+async def in_turn(wiring: Wiring, endpoint: str, client_id: str, serve: Callable[[], Awaitable[Response]]) -> Response:
+    """What `serve` answers; or 429, and when to come again, for a client that is served often enough (RFC 6585 §4)."""
+    if wait := wiring.rates.wait_s(endpoint, client_id, wiring.clock()):
+        return answer(429, {"error": "temporarily_unavailable"}, {"Retry-After": str(wait)})
+    response = await serve()
+    if response.status_code < 300:
+        wiring.rates.count(endpoint, client_id, wiring.clock())
+    return response
 
 
 def decided(decision: Decision, authlib: Callable[[], Response]) -> Response:

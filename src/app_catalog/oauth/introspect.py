@@ -4,6 +4,7 @@ A client with a secret or a key may ask about its own tokens. Whoever presents a
 any (SMART 2.2 @282 @283); to ask about a token one has to hold it.
 """
 
+from functools import partial
 from typing import Any
 
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
@@ -12,14 +13,14 @@ from starlette.responses import Response
 
 from app_catalog.catalogue.apps import app_by_client
 from app_catalog.clients.certificate import BadCertificate, Certificate
-from app_catalog.clients.proof import prove
+from app_catalog.clients.proof import Proof, prove
 from app_catalog.clients.registered import registered_client
 from app_catalog.consents.effect import effective_scopes
 from app_catalog.form import Malformed, read_body
 from app_catalog.oauth import client_authentication
 from app_catalog.oauth.client_authentication import Presented
 from app_catalog.oauth.decision import Decision, deciding
-from app_catalog.oauth.endpoint import settle
+from app_catalog.oauth.endpoint import in_turn, settle
 from app_catalog.oauth.failure import Refused, answer, refusal
 from app_catalog.oauth.grant import grant_of_token, refusal_of
 from app_catalog.oauth.id_token import fhir_user
@@ -100,32 +101,44 @@ async def introspect(wiring: Wiring, server: Server, request: Request) -> Respon
         return refusal(Refused("invalid_request", str(error)))
     except Refused as refused:
         return refusal(refused)
+    if presented.bearer is not None:
+        return await _for_bearer(wiring, request, presented, presented.bearer)
+    return await in_turn(wiring, PATH, presented.client_id, partial(_for_client, wiring, server, presented, proof))
+
+
+async def _for_client(wiring: Wiring, server: Server, presented: Presented, proof: Proof | None) -> Response:
     async with wiring.pool.connection() as connection:
-        hashed = {"hash": sha256(presented.fields.text("token")), "now": wiring.clock()}
-        row = await (await connection.execute(INTROSPECTED_TOKEN, hashed)).fetchone()
-        if presented.bearer is not None:
-            return await _for_bearer(wiring, connection, request, presented.bearer, row)
+        row = await _row(wiring, connection, presented)
         client = registered_client(row, presented.client_id) or await app_by_client(connection, presented.client_id)
         decision = Decision(client, row, wiring.clock(), proof)
-        oauth_request = OAuthRequest("POST", wiring.issuer + PATH, request.headers, presented.fields)
+        oauth_request = OAuthRequest("POST", wiring.issuer + PATH, presented.headers, presented.fields)
         return await settle(
             wiring, connection, decision, lambda: server.create_endpoint_response("introspection", oauth_request)
         )
 
 
-async def _for_bearer(
-    wiring: Wiring, connection: Connection, request: Request, bearer: str, row: Row | None
-) -> Response:
+async def _for_bearer(wiring: Wiring, request: Request, presented: Presented, bearer: str) -> Response:
     now = wiring.clock()
-    asking = await grant_of_token(connection, bearer, now)
+    async with wiring.pool.connection() as connection:
+        asking = await grant_of_token(connection, bearer, now)
+        row = await _row(wiring, connection, presented)
     if asking is None or asking.refusal is not None or not asking.is_borne_rightly(_certificate(wiring, request)):
         challenge = {"WWW-Authenticate": 'Bearer realm="oauth", error="invalid_token"'}
         return answer(
             401, {"error": "invalid_token", "error_description": "The access token does not work."}, challenge
         )
-    if row is None or refusal_of(row, now) is not None:
-        return answer(200, {"active": False})
-    return answer(200, describe(row, issuer=wiring.issuer, fhir_url=wiring.fhir_url))
+
+    async def told() -> Response:
+        if row is None or refusal_of(row, now) is not None:
+            return answer(200, {"active": False})
+        return answer(200, describe(row, issuer=wiring.issuer, fhir_url=wiring.fhir_url))
+
+    return await in_turn(wiring, PATH, asking.client_id, told)
+
+
+async def _row(wiring: Wiring, connection: Connection, presented: Presented) -> Row | None:
+    hashed = {"hash": sha256(presented.fields.text("token")), "now": wiring.clock()}
+    return await (await connection.execute(INTROSPECTED_TOKEN, hashed)).fetchone()
 
 
 def _certificate(wiring: Wiring, request: Request) -> Certificate | None:

@@ -1,9 +1,10 @@
 """Tokens that are handed out, as they are stored: by their hash."""
 
+from datetime import datetime
 from typing import Any
 
-from app_catalog.oauth import lifetimes
 from app_catalog.oauth.decision import Decision
+from app_catalog.oauth.profiles import PROFILES, Profile
 from app_catalog.oauth.secret_text import sha256
 
 
@@ -13,7 +14,7 @@ def access_token(token: dict[str, Any], decision: Decision) -> dict[str, Any]:
         "kind": "access",
         "hash": sha256(token["access_token"]),
         "scope": token["scope"],
-        "expires": min(decision.now + lifetimes.ACCESS_TOKEN, decision.presented.grant_expires_at),
+        "expires": min(decision.now + _profile(decision).access_token, decision.presented.grant_expires_at),
         "certificate": decision.proof.certificate if decision.proof else None,
     }
 
@@ -26,9 +27,19 @@ def refresh_token(token: dict[str, Any], decision: Decision) -> dict[str, Any] |
         "kind": "refresh",
         "hash": sha256(token["refresh_token"]),
         "scope": decision.presented.grant_scope,  # a refresh that narrows, narrows its access token only
-        "expires": min(decision.now + lifetimes.REFRESH_TOKEN_IDLE, decision.presented.grant_expires_at),
+        "expires": kept_until(decision),
         "certificate": None,  # its client proves itself at each use
     }
+
+
+def kept_until(decision: Decision) -> datetime:
+    """How long a refresh token works that is issued, or used, now."""
+    ends: datetime = decision.presented.grant_expires_at
+    return min(decision.now + _profile(decision).idle, ends)
+
+
+def _profile(decision: Decision) -> Profile:
+    return PROFILES[decision.presented.profile]
 
 
 def _common(decision: Decision) -> dict[str, Any]:

@@ -8,7 +8,11 @@ CODE = timedelta(seconds=60)  # SMART 2.2 @58 and FAPI 2.0 5.3.2.1-11: one minut
 # minutes (HDDT's example) bound what a stolen token is worth, at six refreshes an hour.
 ACCESS_TOKEN = timedelta(minutes=10)
 
-REFRESH_TOKEN_IDLE = timedelta(days=30)  # an app not used for a month has to ask again (RFC 9700 §4.14, HDDT)
+# An app that is not used has to ask again (RFC 9700 §4.14). After a month where a refresh token is worth something to
+# whoever bears it, and under HDDT, which says so; after three where its client proves itself at each use: a service
+# that looks once a quarter is in use.
+IDLE_IF_BORNE = timedelta(days=30)
+IDLE_IF_PROVEN = timedelta(days=91)
 GRANT = timedelta(days=365)  # and every app once a year, however much it is used (HDDT: validity up to a year)
 
 # A client that lost the answer to a refresh may repeat it for so long and gets the same tokens; later it is a theft.

@@ -6,13 +6,14 @@ patient is asked.
 
 import json
 from dataclasses import replace
+from functools import partial
 
 from authlib.oauth2 import OAuth2Error
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app_catalog.catalogue.apps import App, app_by_client, tested_app
-from app_catalog.clients.proof import prove
+from app_catalog.clients.proof import Proof, prove
 from app_catalog.form import Fields, Malformed, read_body
 from app_catalog.oauth import client_authentication, lifetimes
 from app_catalog.oauth.authorization_request import (
@@ -23,6 +24,7 @@ from app_catalog.oauth.authorization_request import (
 )
 from app_catalog.oauth.client_authentication import Presented
 from app_catalog.oauth.decision import Decision, decide
+from app_catalog.oauth.endpoint import in_turn
 from app_catalog.oauth.failure import Refused, answer, refusal
 from app_catalog.oauth.profiles import METHODS
 from app_catalog.oauth.secret_text import new_secret, sha256
@@ -47,21 +49,26 @@ async def push(wiring: Wiring, server: Server, request: Request) -> Response:
         for check in CHECKS:
             check(presented)
         proof = await prove(wiring, request, presented)
-        async with wiring.pool.connection() as connection:
-            decision = Decision(await app_by_client(connection, presented.client_id), None, wiring.clock(), proof)
-            oauth_request = OAuthRequest("POST", wiring.issuer + PATH, request.headers, presented.fields)
-            app = _authenticated(server, decision, oauth_request)
-            asked = Asked(_kept(presented.fields, app), wiring.fhir_url, app, pushed=True)
-            _check(asked, None if app.tested else await tested_app(connection, app.id))
-            reference = new_secret()
-            await connection.execute(
-                ADD_PUSHED,
-                (sha256(reference), app.id, json.dumps(asked.fields.pairs), decision.now + lifetimes.PUSHED_REQUEST),
-            )
+        return await in_turn(wiring, PATH, presented.client_id, partial(_keep, wiring, server, presented, proof))
     except Malformed as error:
         return refusal(Refused("invalid_request", str(error)))
     except Refused as refused:
         return refusal(refused)
+
+
+async def _keep(wiring: Wiring, server: Server, presented: Presented, proof: Proof | None) -> Response:
+    """Raises Refused."""
+    async with wiring.pool.connection() as connection:
+        decision = Decision(await app_by_client(connection, presented.client_id), None, wiring.clock(), proof)
+        oauth_request = OAuthRequest("POST", wiring.issuer + PATH, presented.headers, presented.fields)
+        app = _authenticated(server, decision, oauth_request)
+        asked = Asked(_kept(presented.fields, app), wiring.fhir_url, app, pushed=True)
+        _check(asked, None if app.tested else await tested_app(connection, app.id))
+        reference = new_secret()
+        await connection.execute(
+            ADD_PUSHED,
+            (sha256(reference), app.id, json.dumps(asked.fields.pairs), decision.now + lifetimes.PUSHED_REQUEST),
+        )
     body = {"request_uri": REFERENCE_PREFIX + reference, "expires_in": int(lifetimes.PUSHED_REQUEST.total_seconds())}
     return answer(201, body)
 

@@ -8,6 +8,9 @@ FAPI 2.0 would be a profile of its own: it forbids what SMART needs, see docs/de
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
+
+from app_catalog.oauth import lifetimes
 
 TLS_NAME, TLS_SELF_SIGNED = "tls_client_auth", "self_signed_tls_client_auth"
 ASSERTION = "private_key_jwt"
@@ -25,6 +28,9 @@ class Profile:
     requires_par            whether requests have to be pushed (RFC 9126)
     needs_audience          whether requests have to name the FHIR server (SMART 2.2 has `aud`, HDDT has nothing)
     names_subject           whether the token response has the pairing id as ``sub`` as well (HDDT)
+    access_token            how long one works
+    idle                    how long a refresh token works that is not used; each use begins it anew
+    grant                   how long all of it lasts, however much it is used
     """
 
     name: str
@@ -35,6 +41,9 @@ class Profile:
     requires_par: bool = False
     needs_audience: bool = True
     names_subject: bool = False
+    access_token: timedelta = lifetimes.ACCESS_TOKEN
+    idle: timedelta = lifetimes.IDLE_IF_PROVEN
+    grant: timedelta = lifetimes.GRANT
 
     @property
     def has_secret(self) -> bool:
@@ -58,6 +67,7 @@ PROFILES = {
             auth_methods=frozenset({"none"}),
             rotates_refresh_tokens=True,
             any_loopback_port=True,
+            idle=lifetimes.IDLE_IF_BORNE,
         ),
         Profile("smart-secret", auth_methods=frozenset(SECRET_METHODS)),
         Profile("smart-asym", auth_methods=frozenset({ASSERTION}), assertion_algs=("RS384", "ES384")),
@@ -69,6 +79,7 @@ PROFILES = {
             requires_par=True,
             needs_audience=False,
             names_subject=True,
+            idle=lifetimes.IDLE_IF_BORNE,
         ),
     )
 }

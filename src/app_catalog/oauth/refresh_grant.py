@@ -10,7 +10,7 @@ from authlib.oauth2.rfc6749.grants import RefreshTokenGrant
 from app_catalog.events import EventName
 from app_catalog.oauth import lifetimes
 from app_catalog.oauth.decision import deciding
-from app_catalog.oauth.issued import access_token, refresh_token
+from app_catalog.oauth.issued import access_token, kept_until, refresh_token
 from app_catalog.oauth.models import Token
 from app_catalog.oauth.profiles import METHODS
 from app_catalog.oauth.sealing import seal, unseal
@@ -67,17 +67,17 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # Authlib publishe
         decision, row = deciding(), self.request.refresh_token.row
         if row.used_at is not None:
             return
-        kept_until, sealed = None, None
+        until, sealed = None, None
         if self.client.profile.rotates_refresh_tokens:
             sealed = seal(token, self.request.form["refresh_token"], self._binding())
         else:
-            kept_until = min(decision.now + lifetimes.REFRESH_TOKEN_IDLE, row.grant_expires_at)
+            until = kept_until(decision)
         access, refresh = access_token(token, decision), refresh_token(token, decision) or {}
         decision.refresh = {
             "hash": row.hash,
             "space": row.subject,
             "now": decision.now,
-            "kept_until": kept_until,
+            "kept_until": until,
             "sealed": sealed,
             "access_hash": access["hash"],
             "access_scope": access["scope"],
@@ -96,7 +96,7 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # Authlib publishe
         token = unseal(row.sealed, self.request.form["refresh_token"], self._binding()) if row.sealed else None
         if token is None:
             raise InvalidGrantError("This refresh token was already used.")
-        left = row.used_at + lifetimes.ACCESS_TOKEN - deciding().now
+        left = row.used_at + self.client.profile.access_token - deciding().now
         return token | {"expires_in": int(left.total_seconds())}
 
     def _binding(self) -> str:

@@ -10,7 +10,6 @@ from authlib.oauth2.rfc6750 import BearerTokenGenerator
 from starlette.responses import Response
 
 from app_catalog.form import Fields
-from app_catalog.oauth import lifetimes
 from app_catalog.oauth.code_grant import S256, CodeGrant
 from app_catalog.oauth.decision import deciding
 from app_catalog.oauth.failure import NO_STORE, answer, invalid_client
@@ -113,9 +112,9 @@ def _new_secret(**_: Any) -> str:
 
 
 def _expires_in(client: Client, grant_type: str) -> int:  # noqa: ARG001  Authlib's signature
-    decision = deciding()
-    left = decision.row.grant_expires_at - decision.now if decision.row else lifetimes.ACCESS_TOKEN
-    return max(1, int(min(lifetimes.ACCESS_TOKEN, left).total_seconds()))
+    decision, life = deciding(), client.profile.access_token
+    left = decision.row.grant_expires_at - decision.now if decision.row else life
+    return max(1, int(min(life, left).total_seconds()))
 
 
 def build_server(issuer: str) -> Server:

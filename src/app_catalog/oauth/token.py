@@ -1,5 +1,7 @@
 """``/oauth/token``: a code or a refresh token for new tokens (RFC 6749 §3.2)."""
 
+from functools import partial
+
 from psycopg.errors import LockNotAvailable
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,7 +14,7 @@ from app_catalog.interoperability.watch import before_exchange, note_exchange
 from app_catalog.oauth import client_authentication
 from app_catalog.oauth.client_authentication import Presented
 from app_catalog.oauth.decision import Decision
-from app_catalog.oauth.endpoint import settle, settle_at_once
+from app_catalog.oauth.endpoint import in_turn, settle, settle_at_once
 from app_catalog.oauth.failure import Refused, answer, refusal
 from app_catalog.oauth.id_token import with_id_token
 from app_catalog.oauth.secret_text import sha256
@@ -59,6 +61,10 @@ async def token(wiring: Wiring, server: Server, request: Request) -> Response:
         return refusal(Refused("invalid_request", str(error)))
     except Refused as refused:
         return refusal(refused)
+    return await in_turn(wiring, PATH, presented.client_id, partial(_serve, wiring, server, presented, proof))
+
+
+async def _serve(wiring: Wiring, server: Server, presented: Presented, proof: Proof | None) -> Response:
     try:
         async with wiring.pool.connection() as connection:
             if presented.fields.get("grant_type") == "refresh_token":

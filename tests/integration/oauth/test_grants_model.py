@@ -30,6 +30,7 @@ from app_catalog import Status, change_status, grant_of_token, on_password_chang
 from app_catalog.consents.period import chosen_end
 from app_catalog.consents.reapproval import TO_ANSWER
 from app_catalog.oauth import lifetimes
+from app_catalog.oauth.profiles import PROFILES
 from device_gateway.database.pool import open_pool
 from device_simulators.demo.submission import submit
 
@@ -152,7 +153,7 @@ class Grants(RuleBasedStateMachine):
         self.tokens.append(Access(answer["access_token"], grant, self.covered, until))
         if "refresh_token" not in answer:
             return None
-        until = min(self.now + lifetimes.REFRESH_TOKEN_IDLE, self.ends(grant))
+        until = min(self.now + PROFILES[self.profile].idle, self.ends(grant))
         self.refreshes.append(Refresh(answer["refresh_token"], grant, until))
         return self.refreshes[-1]
 
@@ -258,7 +259,7 @@ class Grants(RuleBasedStateMachine):
         if token.used is None and self.profile != "smart-public":
             for answer in answers:
                 assert self.keep(answer, token.grant) is None
-            token.expires = min(self.now + lifetimes.REFRESH_TOKEN_IDLE, self.ends(token.grant))
+            token.expires = min(self.now + PROFILES[self.profile].idle, self.ends(token.grant))
             return
         if token.used is None:
             token.used, token.answer = self.now, answers[0]

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from catalogue_host import FHIR, ISSUER, WEIGHT_SCOPE, patient
+from catalogue_host import FHIR, ISSUER, WEIGHT_SCOPE, Host, patient
 
-from app_catalog import revoke_pairing
+from app_catalog import Rates, revoke_pairing
 
 
 async def introspect(app, token, **options):
@@ -64,3 +64,21 @@ async def test_a_client_without_a_secret_learns_nothing(host):
     response = await app.post("/oauth/introspect", {"token": token["access_token"], "client_id": app.client_id})
     assert response.status_code == 401
     assert (await app.post("/oauth/introspect", {"token": token["access_token"]})).status_code == 401
+
+
+async def test_a_client_that_is_served_often_enough_is_told_when_to_come_again(app_pool):
+    host = Host(app_pool, rates=Rates(0.1))
+    app = await host.approved("smart-secret")
+    token = await app.tokens(patient())  # one of the one that there is room for
+    late = await app.refresh(token["refresh_token"])
+    assert (late.status_code, late.json()) == (429, {"error": "temporarily_unavailable"})
+    assert 0 < int(late.headers["retry-after"]) <= 10
+    assert (await app.post("/oauth/introspect", {"token": token["access_token"]})).json()["active"]
+    bearer = {"authorization": f"Bearer {token['access_token']}"}
+    again = await app.post("/oauth/introspect", {"token": token["access_token"]}, auth=None, headers=bearer)
+    assert again.status_code == 429
+    host.offset = timedelta(seconds=11)
+    assert (await app.refresh(token["refresh_token"])).status_code == 200
+    for _ in range(3):  # what fails costs nobody anything
+        assert (await app.post("/oauth/introspect", {"token": "x"}, auth=(app.client_id, "wrong"))).status_code == 401
+    assert (await app.post("/oauth/introspect", {"token": "x"})).status_code == 200

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
 from catalogue_host import GLUCOSE, REDIRECT, WEIGHT, WEIGHT_SCOPE, Somebody, patient, purpose_for
 
 from app_catalog import (
@@ -181,7 +182,7 @@ async def test_a_refresh_token_belongs_to_its_client(host):
     assert (await app.refresh(token["refresh_token"])).status_code == 200
 
 
-async def test_an_idle_app_loses_its_refresh_token_and_a_used_one_after_a_year(host):
+async def test_an_app_that_is_used_keeps_its_refresh_token_for_a_year(host):
     app = await host.approved("smart-secret")
     token = await app.tokens(patient())
     for day in range(20, 361, 20):
@@ -189,9 +190,6 @@ async def test_an_idle_app_loses_its_refresh_token_and_a_used_one_after_a_year(h
         assert (await app.refresh(token["refresh_token"])).status_code == 200
     host.offset = timedelta(days=366)
     assert (await app.refresh(token["refresh_token"])).json()["error"] == "invalid_grant"
-    idle = await app.tokens(patient())
-    host.offset += timedelta(days=31)
-    assert (await app.refresh(idle["refresh_token"])).json()["error"] == "invalid_grant"
 
 
 async def test_an_access_token_expires(host):
@@ -371,3 +369,13 @@ async def test_a_token_that_never_was_has_no_grant(host):
         for token in ("unknown", "", "é", "a" * 5000, "\0"):
             assert await grant_of_token(connection, token, host.now()) is None
     assert Somebody("vendor").subject is None
+
+
+@pytest.mark.parametrize(("profile", "idle"), [("smart-public", 30), ("smart-secret", 91)])
+async def test_a_refresh_token_that_is_not_used_ends_when_its_profile_says_so(host, profile, idle):
+    app = await host.approved(profile)
+    early, late = await app.tokens(patient()), await app.tokens(patient())
+    host.offset = timedelta(days=idle, minutes=-5)
+    assert (await app.refresh(early["refresh_token"])).status_code == 200
+    host.offset = timedelta(days=idle, minutes=5)
+    assert (await app.refresh(late["refresh_token"])).json()["error"] == "invalid_grant"
