@@ -2,9 +2,9 @@
 
 Both run under uvicorn, one process each, and are asked by wrk over loopback; rounds alternate, and the median ratio of
 neighbouring rounds is reported. A refresh keeps the token of a client with a secret: UPDATE, INSERT, COMMIT.
+Where npm is there, its `oidc-provider` is asked in the same rounds: one process, and nothing leaves its memory.
 """
 
-import asyncio
 import os
 import re
 import shutil
@@ -13,14 +13,18 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import uvloop
+
 from app_catalog import grant_of_token
 from benchmarks.figure import Figure
+from benchmarks.oidc_provider import oidc_provider
 from device_gateway.database.embedded import EmbeddedPostgres
 from device_gateway.database.migrate import migrate
 from device_gateway.database.pool import connect, open_pool
@@ -31,7 +35,7 @@ ROUNDS = 5
 ROUND_S = 3
 CHECKS = 2000
 TOKEN_CHECK_MS = 0.3
-PORTS = {"ours": 18_771, "bare": 18_772}
+PORTS = {"ours": 18_771, "bare": 18_772, "oidc-provider": 18_773}
 READY_S = 60
 
 # One vendor, one app with a secret, one purpose; a space, a consent and two tokens for each patient.
@@ -71,15 +75,28 @@ CREATE TABLE catalogue.bare (LIKE catalogue.token INCLUDING ALL);
 INSERT INTO catalogue.bare SELECT * FROM catalogue.token;
 GRANT SELECT, INSERT, UPDATE ON catalogue.bare TO gateway_app;
 """
-REFRESH = 'wrk.body = "grant_type=refresh_token&refresh_token=refresh" .. (n % 64)'
-INTROSPECT = 'wrk.body = "token=access" .. (n % 64)'
 SCRIPT = """
 local n = 0
+local tokens = {{ {tokens} }}
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"
 wrk.headers["Authorization"] = "Basic YmVuY2g6c2VjcmV0"
-request = function() n = n + 1; {body}; return wrk.format() end
+request = function() n = n + 1; wrk.body = "{body}" .. tokens[n % #tokens + 1]; return wrk.format() end
 """
+
+
+@dataclass(frozen=True)
+class Question:
+    """`kind` of tokens that are sent after `body` to `path`, which is `elsewhere` at oidc-provider."""
+
+    kind: str
+    body: str
+    path: str
+    elsewhere: str
+
+
+REFRESH = Question("refresh", "grant_type=refresh_token&refresh_token=", "/oauth/token", "/token")
+INTROSPECT = Question("access", "token=", "/oauth/introspect", "/token/introspection")
 
 
 def run() -> list[Figure]:
@@ -93,14 +110,23 @@ def run() -> list[Figure]:
         with connect(server.url("gateway_owner"), "gateway_owner") as owner:
             owner.execute(WORLD)  # type: ignore[arg-type]  # our own text
         url = server.url("gateway_app")
-        for kind, port in PORTS.items():
-            stack.enter_context(_serving(kind, port, url, directory))
-        refresh = _rounds("/oauth/token", REFRESH, Path(directory))
-        introspect = _rounds("/oauth/introspect", INTROSPECT, Path(directory))
-        milliseconds = asyncio.run(_token_check_ms(url))
+        of_ours = {kind: [f"{kind}{number}" for number in range(GRANTS)] for kind in ("access", "refresh")}
+        tokens = {"ours": of_ours, "bare": of_ours}
+        for kind in tokens:
+            stack.enter_context(_serving(kind, PORTS[kind], url, directory))
+        if shutil.which("npm") is not None:
+            tokens["oidc-provider"] = stack.enter_context(oidc_provider(PORTS["oidc-provider"]))
+        refresh = _rounds(REFRESH, tokens, Path(directory))
+        introspect = _rounds(INTROSPECT, tokens, Path(directory))
+        milliseconds = uvloop.run(_token_check_ms(url))
     return [
-        _figure("token-refresh-vs-writes", refresh, "a refresh; limit: a bare route with UPDATE, INSERT and COMMIT"),
-        _figure("introspect-vs-select", introspect, "an introspection; limit: a bare route with one indexed SELECT"),
+        _figure("token-refresh-vs-writes", refresh, "bare", "a refresh; limit: a bare UPDATE, INSERT, COMMIT"),
+        _figure("introspect-vs-select", introspect, "bare", "an introspection; limit: one bare SELECT"),
+        *(
+            _figure(f"{name}-vs-oidc-provider", rounds, "oidc-provider", "limit: npm's oidc-provider, in its memory")
+            for name, rounds in (("token-refresh", refresh), ("introspect", introspect))
+            if "oidc-provider" in tokens
+        ),
         Figure(
             "token-check-ms", round(milliseconds, 3), TOKEN_CHECK_MS, round(milliseconds / TOKEN_CHECK_MS, 2), "ms",
             "CPU of a token check inside a request for data; limit: the aim",
@@ -119,17 +145,24 @@ async def _token_check_ms(url: str) -> float:
         return (time.process_time() - begun) / CHECKS * 1000
 
 
-def _rounds(path: str, body: str, directory: Path) -> list[tuple[float, float]]:
-    script = directory / "ask.lua"
-    script.write_text(SCRIPT.format(body=body))
-    for kind in PORTS:
-        _rate(kind, path, script, 1)
-    return [(_rate("ours", path, script, ROUND_S), _rate("bare", path, script, ROUND_S)) for _ in range(ROUNDS)]
+def _rounds(
+    question: Question, tokens: Mapping[str, Mapping[str, list[str]]], directory: Path
+) -> list[dict[str, float]]:
+    """Requests a second of each server, round by round."""
+    scripts = {}
+    for kind, known in tokens.items():
+        script = directory / f"{kind}.lua"
+        listed = ", ".join(f'"{token}"' for token in known[question.kind])
+        script.write_text(SCRIPT.format(body=question.body, tokens=listed))
+        path = question.elsewhere if kind == "oidc-provider" else question.path
+        scripts[f"http://127.0.0.1:{PORTS[kind]}{path}"] = (kind, script)
+    for url, (_, script) in scripts.items():
+        _rate(url, script, 1)
+    return [{kind: _rate(url, script, ROUND_S) for url, (kind, script) in scripts.items()} for _ in range(ROUNDS)]
 
 
-def _rate(kind: str, path: str, script: Path, seconds: int) -> float:
+def _rate(url: str, script: Path, seconds: int) -> float:
     """Requests a second. Raises RuntimeError when one of them was not answered with 2xx."""
-    url = f"http://127.0.0.1:{PORTS[kind]}{path}"
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script), url]
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found = re.search(r"Requests/sec:\s+([0-9.]+)", told)
@@ -138,9 +171,9 @@ def _rate(kind: str, path: str, script: Path, seconds: int) -> float:
     return float(found[1])
 
 
-def _figure(name: str, rounds: list[tuple[float, float]], how: str) -> Figure:
-    ours, limit = (statistics.median(column) for column in zip(*rounds, strict=True))
-    ratio = statistics.median(one / other for one, other in rounds)
+def _figure(name: str, rounds: list[dict[str, float]], beside: str, how: str) -> Figure:
+    ours, limit = (statistics.median(rates[kind] for rates in rounds) for kind in ("ours", beside))
+    ratio = statistics.median(rates["ours"] / rates[beside] for rates in rounds)
     return Figure(name, round(ours, 1), round(limit, 1), round(ratio, 2), "requests/s", how)
 
 
