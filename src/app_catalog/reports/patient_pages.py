@@ -8,7 +8,6 @@ from app_catalog.catalogue.status import Status
 from app_catalog.catalogue.written_day import written_day
 from app_catalog.consents.wording import language_of
 from app_catalog.errors import NotAllowed, Unacceptable, WrongState
-from app_catalog.form import Fields
 from app_catalog.page import posted, see_other, signed_in
 from app_catalog.reports.report import Category, make_report, reports_of
 from app_catalog.wiring import Wiring
@@ -32,7 +31,7 @@ async def report(wiring: Wiring, request: Request) -> Response:
                 app.id,
                 category=fields.text("category"),
                 text=fields.text("text"),
-                contact=_contact(fields),
+                contact=fields.text("contact") if fields.get("may_contact") else None,
                 person=person,
                 journal=wiring.journal,
                 now=wiring.clock(),
@@ -64,8 +63,3 @@ async def reports(wiring: Wiring, request: Request) -> Response:
         ]
     }
     return wiring.render(request, "app_catalog/reports.html", context)
-
-
-def _contact(fields: Fields) -> str:
-    """The address, if the box is ticked that says that it may be used; an empty one is then a fault."""
-    return (fields.get("contact") or "\x01") if fields.get("may_contact") else ""

@@ -82,13 +82,13 @@ async def make_report(
     *,
     category: str,
     text: str,
-    contact: str,
+    contact: str | None,
     person: Person,
     journal: Journal,
     now: datetime,
 ) -> None:
     """The patient's report, into the audit of the app that is in progress, or a new one. `contact`: an address under
-    which reviewers may ask back, empty for none; only then do they learn the name as well.
+    which reviewers may ask back, None for none; only with one do they learn the name as well.
 
     Raises Unknown, NotAllowed, BadForm, Unacceptable, or WrongState for an app that has left or too many reports.
     """
@@ -97,7 +97,7 @@ async def make_report(
     if category not in set(Category):
         raise BadForm
     text = checked_text("/text", text)
-    reached = f"{person.display_name}, {checked_text('/contact', contact, MAX_CONTACT)}" if contact.strip() else None
+    address = checked_text("/contact", contact, MAX_CONTACT) if contact is not None else None
     async with space(connection, person.subject):
         if await is_simulated(connection, person.subject):
             raise NotAllowed("A simulated patient is no patient: it neither reports nor joins.")
@@ -109,7 +109,19 @@ async def make_report(
         audit_id, is_new = await audit_in_progress(connection, app_id, now)
         if is_new:
             await add_audit_step(connection, audit_id, AuditStep.OPENED, None, "", now)
-        await connection.execute(ADD, (uuid4(), app_id, audit_id, number, category, text, reached, now))
+        await connection.execute(
+            ADD,
+            (
+                uuid4(),
+                app_id,
+                audit_id,
+                number,
+                category,
+                text,
+                f"{person.display_name}, {address}" if address else None,
+                now,
+            ),
+        )
         await journal.write(
             connection,
             CatalogueEvent(

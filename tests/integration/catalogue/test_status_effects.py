@@ -1,5 +1,6 @@
 """What an app can do, and what can be done with it, in each status: one table."""
 
+import asyncio
 import re
 from datetime import timedelta
 
@@ -120,9 +121,13 @@ async def test_the_circle_has_places_and_an_end_and_its_links_are_the_vendors(ho
         assert (await browser.post(end, data=form)).status_code == 303
         assert (await browser.post(end, data=form)).status_code == 404
     assert await _follow(host, link, patient()) == 404
+    link = await _invite(host, app, 2)
+    many = await asyncio.gather(*(_follow(host, link, patient()) for _ in range(6)))
+    assert sorted(many) == [303, 303, 409, 409, 409, 409], "two places, six at once"
     assert (await _asked(app, cleo))[1].status_code == 200, "who joined stays"
     joined = [event for event in host.journal.events if event.name == "catalogue:circle:join"]
-    assert [event.subject for event in joined] == [ana.subject, cleo.subject]
+    assert [event.subject for event in joined[:2]] == [ana.subject, cleo.subject]
+    assert len(joined) == 4
 
 
 async def test_only_reviewers_and_operators_move_an_app_and_nothing_follows_a_removal(host):
@@ -184,8 +189,8 @@ async def _disconnects(host, app, person):
     return len(host.data_plane.ended) > ended
 
 
-async def _invite(host, app):
-    form = {"csrf_token": app.vendor.csrf_token, "label": "Clinic B", "places": "5"}
+async def _invite(host, app, places=5):
+    form = {"csrf_token": app.vendor.csrf_token, "label": "Clinic B", "places": str(places)}
     async with host.browser(app.vendor) as browser:
         made = await browser.post(f"/catalogue/vendor/apps/{app.app_id}/invitations", data=form)
     return re.search("/catalogue/invitations/[^<]+", made.text)[0]

@@ -1,5 +1,6 @@
 """Apps in service: patients report, reviewers audit, vendors answer and object, agreements end and are renewed."""
 
+import asyncio
 import re
 from datetime import timedelta
 
@@ -108,6 +109,16 @@ async def test_a_report_opens_an_audit_and_its_patient_stays_a_number_and_is_tol
     assert [step for (step,) in steps] == [
         "audit opened", "taken over", "plan sent", "answer of the vendor", "finding", "outcome", "outcome",
     ]  # fmt: skip
+
+
+async def test_reports_at_once_open_one_audit(host, owner_url):
+    app = await host.approved()
+    path = f"/catalogue/apps/{app.app_id}/report"
+    answers = await asyncio.gather(*(post(host, patient(), path, **REPORT) for _ in range(6)))
+    assert [answer.status_code for answer in answers] == [303] * 6
+    with psycopg.connect(owner_url) as connection:
+        count = "SELECT count(DISTINCT audit_id), count(*), count(DISTINCT reporter) FROM catalogue.report"
+        assert connection.execute(count).fetchall() == [(1, 6, 6)]
 
 
 async def test_a_vendor_objects_to_a_decision_and_another_reviewer_answers(host):
