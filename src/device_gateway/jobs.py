@@ -169,7 +169,7 @@ async def _keep_consents(settings: Settings, pool: AsyncPool) -> None:
         try:
             async with pool.connection() as connection:
                 await keep_consents(settings, connection, datetime.now(UTC))
-        except Exception as error:  # one space's trouble ends no other's letters: tried again in a minute
+        except Exception as error:  # whatever it is, housekeeping goes on: tried again in a minute
             log.warning("consents not kept up", error=type(error).__name__)
         await asyncio.sleep(HOUSEKEEPING_S)
 

@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
-from app_catalog import app_by_id
+from app_catalog import app_by_id, consents_given
 from device_gateway.accounts import Account
 from device_gateway.database.pool import Row
 from device_gateway.database.scoping import space_scope
@@ -106,6 +106,8 @@ async def _names(connection: AsyncConnection[Row], account: Account, entries: Se
         rows = await (await connection.execute(DEVICE_NAMES)).fetchall()
         purposes: dict[tuple[UUID, str], str] = {}
         for app_id in {app_id for entry in entries if entry.purpose and (app_id := app_of(entry))}:
+            for given in reversed(await consents_given(connection, space_of(account), app_id)):
+                purposes[app_id, given.purpose.key] = given.purpose.name[words.language]
             if app := await app_by_id(connection, app_id):
                 purposes |= {(app.id, purpose.key): purpose.name[words.language] for purpose in app.purposes}
     return Names({row.device_id: row.name for row in rows}, purposes)
