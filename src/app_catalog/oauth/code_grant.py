@@ -95,6 +95,8 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib publis
             raise InvalidGrantError("This code was already used.")
         if row.grant_revoked_at is not None:
             return None
+        if parse(row.grant_scope).resources and not decision.effective_scopes.resources:
+            raise InvalidGrantError("The patient took back what was granted.")
         return UUID(str(row.person))
 
     def generate_token(self, **options: Any) -> Any:
