@@ -23,8 +23,9 @@ from playwright.sync_api import Page
 from third_parties import Json, sign_in
 
 AXE_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]}
+HEIGHT = 2200  # pixels of a picture, at most
 COLOURS = 64  # of a picture: pages have few, and the file a third of its size
-pytestmark = pytest.mark.timeout(180)  # seconds; the first test waits for the demo
+pytestmark = pytest.mark.timeout(240)  # seconds; the first test waits for the demo, and walks far
 
 SCOPE = (
     "launch/patient offline_access patient/Observation.rs?code=http://loinc.org|2345-7 "
@@ -79,6 +80,7 @@ def picture() -> Callable[[Page, str], None]:
         if directory := os.environ.get("SCREENS"):
             page.set_viewport_size({"width": 1000, "height": 700})
             shown = Image.open(BytesIO(page.screenshot(full_page=True))).convert("RGB")
+            shown = shown.crop((0, 0, shown.width, min(shown.height, HEIGHT)))
             shown.quantize(COLOURS).save(Path(directory) / f"{name}.png", optimize=True)
             found = Axe().run(page, options=AXE_RULES)
             assert found.violations_count == 0, found.generate_report()
@@ -103,6 +105,7 @@ def apply(vendor: Page, base_url: str, name: str) -> str:
     return draft
 
 
+@pytest.mark.timeout(480)  # seconds; with SCREENS axe looks at each page as well
 def test_an_app_is_born_reviewed_tested_used_stopped_and_left_through_the_pages(
     *,
     demo: dict[str, Any],

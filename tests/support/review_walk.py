@@ -7,7 +7,7 @@ AGREE_WITH_ALL = "document.querySelectorAll('input[type=radio][value=agree]').fo
 
 def open_application(page: Page, base_url: str, name: str) -> None:
     page.goto(f"{base_url}/catalogue/review")
-    page.get_by_role("link", name=name, exact=True).first.click()
+    page.get_by_role("link", name=name, exact=True).last.click()
     page.wait_for_url("**/catalogue/review/applications/*")
 
 
