@@ -2,7 +2,8 @@
 
 The same bytes on the same topic are one row with a count; a payload that has no time of its own is one row for each
 time it came, for each may be a reading. A sender has one group for each kind of trouble: the group counts everything,
-and the first payloads are kept. So whatever a sender does, its rows are few and nothing is uncounted.
+and the first payloads are kept. So whatever a sender does, its rows are few and nothing is uncounted. Of senders that
+nobody has registered, and a broker with our rights lets in none, only so many have groups of their own.
 
 What a row holds may be health data: it is shown to operators only when they ask for it by number, and it expires.
 """
@@ -19,10 +20,15 @@ from device_gateway.database.pool import Row
 
 KEPT_PER_GROUP: Final = 20  # payloads that wait for a replay; at 256 KB, the largest that a broker of ours takes: 5 MB
 GROUPS_PER_SENDER: Final = 25  # kinds of trouble; what goes beyond is counted together
+STRANGERS: Final = 10_000  # senders that are not registered and have groups of their own: they may be paired yet
 OTHER_REASONS: Final = "other reasons"
 LONGEST_REASON: Final = 500  # characters: an index has no room for more
 
 GROUPS = "SELECT sender, dialect, reason FROM gateway.quarantine_group WHERE sender = ANY(%b::text[])"
+UNREGISTERED = """SELECT s AS sender FROM unnest(%b::text[]) AS s
+  WHERE NOT EXISTS (SELECT FROM gateway.device d WHERE d.id = s::uuid) ORDER BY s"""
+STRANGERS_KNOWN = """SELECT count(DISTINCT g.sender) AS strangers FROM gateway.quarantine_group g WHERE g.sender <> ''
+  AND NOT EXISTS (SELECT FROM gateway.device d WHERE d.id = nullif(g.sender, '')::uuid)"""
 GROUP = """
 INSERT INTO gateway.quarantine_group AS g (sender, dialect, reason, seen, expires_at)
 SELECT s, d, r, n, now() + make_interval(days => %b::int)
@@ -109,20 +115,33 @@ def keep(connection: Connection[Row], misfits: Sequence[Misfit], days: int) -> N
 
 
 def _keys(connection: Connection[Row], misfits: Sequence[Misfit]) -> list[Key]:
-    """The group of each; a sender that has too many kinds of trouble has the rest in one more group."""
+    """The group of each; a sender that has too many kinds of trouble has the rest in one more group, and one stranger
+    too many those of nobody."""
     senders = {_text(misfit.sender) for misfit in misfits}
     found: dict[str, set[Key]] = {sender: set() for sender in senders}
-    for row in connection.execute(GROUPS, (list(senders),)):
+    found[""] = set()
+    for row in connection.execute(GROUPS, (list(found),)):
         found[row.sender].add((row.sender, row.dialect, row.reason))
+    beyond = _strangers_too_many(connection, [sender for sender, keys in found.items() if sender and not keys])
     keys = []
     for misfit in misfits:
         sender = _text(misfit.sender)
+        sender = "" if sender in beyond else sender
         key = (sender, _text(misfit.dialect), _text(misfit.kind or misfit.reason)[:LONGEST_REASON])
         if key not in found[sender] and len(found[sender]) >= GROUPS_PER_SENDER:
             key = (sender, "", OTHER_REASONS)
         found[sender].add(key)
         keys.append(key)
     return keys
+
+
+def _strangers_too_many(connection: Connection[Row], senders: Sequence[str]) -> set[str]:
+    """Of `senders`, ids that have no group yet, those that may have none of their own."""
+    strangers = [row.sender for row in connection.execute(UNREGISTERED, (senders,))] if senders else []
+    if not strangers:
+        return set()
+    [known] = connection.execute(STRANGERS_KNOWN).fetchall()
+    return set(strangers[max(0, STRANGERS - known.strangers) :])
 
 
 def _write(
