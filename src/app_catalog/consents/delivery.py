@@ -37,9 +37,14 @@ TAKE: Final = """UPDATE catalogue.revocation_notice n SET due_at = %(later)s, at
     a.notification_gone_at"""
 DELIVERED: Final = "UPDATE catalogue.revocation_notice SET delivered_at = %s, last_answer = %s WHERE id = %s"
 AGAIN: Final = "UPDATE catalogue.revocation_notice SET due_at = %s, last_answer = %s WHERE id = %s"
+# What else waits for a server that does not answer waits with it: nobody else's notices stand behind it in the queue.
+POSTPONE: Final = """UPDATE catalogue.revocation_notice SET due_at = %(due)s
+  WHERE app_id = %(app)s AND due_at < %(due)s AND delivered_at IS NULL AND given_up_at IS NULL"""
 GIVE_UP: Final = "UPDATE catalogue.revocation_notice SET given_up_at = %s, last_answer = %s WHERE id = %s"
 GONE: Final = """UPDATE catalogue.app SET notification_gone_at = %s
   WHERE id = %s AND notification_url = %s AND notification_gone_at IS NULL"""
+
+Values = tuple[object, ...] | dict[str, object]
 
 
 @dataclass(frozen=True)
@@ -51,14 +56,21 @@ class Answer:
 
 
 async def deliver_notices(
-    pool: Pool, *, issuer: str, master_key: bytes, now: datetime, hosts_inside: Collection[str] = ()
+    pool: Pool,
+    *,
+    issuer: str,
+    master_key: bytes,
+    now: datetime,
+    hosts_inside: Collection[str] = (),
+    batch: int = BATCH,
 ) -> int:
     """Attempt what is due; returns how many attempts there were. Any number of processes may do so at once.
 
     hosts_inside  names that may have private addresses: the operator named them
+    batch         attempts made at once
     """
     async with pool.connection() as connection:
-        parameters = {"now": now, "later": now + LEASE, "batch": BATCH}
+        parameters = {"now": now, "later": now + LEASE, "batch": batch}
         due = await (await connection.execute(TAKE, parameters)).fetchall()
         if not due:
             return 0
@@ -122,7 +134,7 @@ async def _post(uri: str, token: str, context: ssl.SSLContext, hosts_inside: Col
         return Answer(response.status_code, str(response.status_code))
 
 
-def _writes(notice: Row, answer: Answer, now: datetime) -> list[tuple[str, tuple[object, ...]]]:
+def _writes(notice: Row, answer: Answer, now: datetime) -> list[tuple[str, Values]]:
     if answer.status is not None and 200 <= answer.status < 300:
         return [(DELIVERED, (now, answer.words, notice.id))]
     if answer.status == 410:
@@ -135,4 +147,7 @@ def _writes(notice: Row, answer: Answer, now: datetime) -> list[tuple[str, tuple
     pause = min(FIRST_PAUSE * 2 ** min(notice.attempts - 1, 16), LONGEST_PAUSE)
     if now + pause > notice.happened_at + GIVE_UP_AFTER:
         return [(GIVE_UP, (now, answer.words, notice.id))]
-    return [(AGAIN, (now + pause, answer.words, notice.id))]
+    return [
+        (AGAIN, (now + pause, answer.words, notice.id)),
+        (POSTPONE, {"app": notice.app_id, "due": now + FIRST_PAUSE}),
+    ]

@@ -68,9 +68,9 @@ async def disconnect(host, app, person):
         await revoke_pairing(connection, person.subject, app.app_id, person, host.journal, host.data_plane, host.now())
 
 
-async def deliver(host, inside=("localhost",)):
+async def deliver(host, inside=("localhost",), **options):
     return await deliver_notices(
-        host.pool, issuer=ISSUER, master_key=host.wiring.master_key, now=host.now(), hosts_inside=inside
+        host.pool, issuer=ISSUER, master_key=host.wiring.master_key, now=host.now(), hosts_inside=inside, **options
     )
 
 
@@ -126,6 +126,20 @@ async def test_what_fails_is_tried_again_later_each_time_and_given_up_after_days
     assert timedelta(days=4) < host.offset < timedelta(days=5)
     assert len({json.dumps(one) for one in server.got}) == len(server.got) == row.attempts
     assert await deliver(host) == 0
+
+
+async def test_what_waits_for_a_server_that_is_down_waits_together(host, server):
+    app, people = await host.approved(), (patient(), patient())
+    for person in people:
+        await app.tokens(person)
+    await told_at(host, app, server.url)
+    server.status = 503
+    await disconnect(host, app, people[0])
+    await disconnect(host, app, people[1])
+    assert await deliver(host, batch=1) == 1
+    assert await deliver(host, batch=1) == 0, "the second would have failed as well"
+    server.status, host.offset = 202, timedelta(minutes=2)
+    assert await deliver(host) == 2
 
 
 async def test_a_vendor_that_is_gone_is_told_no_more_until_it_says_so(host, server):
