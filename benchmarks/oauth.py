@@ -163,7 +163,7 @@ def _rounds(
 
 def _rate(url: str, script: Path, seconds: int) -> float:
     """Requests a second. Raises RuntimeError when one of them was not answered with 2xx."""
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script), url]
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "20s", "-s", str(script), url]
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found = re.search(r"Requests/sec:\s+([0-9.]+)", told)
     if found is None or "Non-2xx" in told or "Socket errors" in told:

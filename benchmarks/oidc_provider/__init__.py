@@ -1,4 +1,4 @@
-"""npm's `oidc-provider`, an authorization server that others wrote: installed from a lock, all that it knows in memory."""
+"""npm's `oidc-provider`, an authorization server that others wrote: installed from a lock, all it knows in memory."""
 
 import hashlib
 import json

@@ -78,6 +78,7 @@ class Step(StrEnum):
     EXTENDED = marked("agreement extended")
     ATTESTED = marked("interoperability attested")
     CORRECTIVE = marked("has to be corrected")
+    KEYS = marked("keys or certificate of the client changed")
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,9 @@ async def client(wiring: Wiring, request: Request) -> Response:
         try:
             credentials = credentials_from(_metadata(fields), PROFILES[app.profile])
             await set_credentials(
-                connection, app_id, credentials, person=person, journal=wiring.journal, now=wiring.clock()
-            )
+                connection, app_id, credentials, person=person, journal=wiring.journal, now=wiring.clock(),
+                mail=wiring.mail,
+            )  # fmt: skip
         except Unacceptable as unacceptable:
             return _page(wiring, request, person, app, fields, faults=unacceptable.faults)
     return see_other(f"/catalogue/vendor/apps/{app_id}/client")

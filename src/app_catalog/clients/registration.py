@@ -8,16 +8,27 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from app_catalog.applications.submission import Step
 from app_catalog.catalogue.apps import App, app_by_id
+from app_catalog.catalogue.change import add_step
 from app_catalog.catalogue.status import Status
+from app_catalog.catalogue.vendor_letter import Letter, tell_vendor
 from app_catalog.clients.credentials import Credentials
 from app_catalog.errors import Unknown, WrongState
 from app_catalog.events import EventName
 from app_catalog.oauth.profiles import PROFILES
 from app_catalog.oauth.secret_text import new_secret, sha256
 from app_catalog.vendors.role import WRITERS, Role, require
-from app_catalog.wiring import CatalogueEvent, Connection, Journal, Person
+from app_catalog.wiring import CatalogueEvent, Connection, Journal, Mail, Person
 
+KEYS_CHANGED = Letter(
+    "{app} : clés ou certificat changés",
+    "{app}: keys or certificate changed",
+    "{reason} a changé, dans votre compte, les clés ou le certificat par lesquels {app} se fait connaître.\n\n"
+    "Si personne chez vous n’a voulu cela, remettez les anciens aussitôt et écrivez-nous.",
+    "{reason} has changed, in your account, the keys or the certificate by which {app} is known.\n\n"
+    "If nobody at your place wanted this, put the former ones back at once and write to us.",
+)
 INITIAL_TOKEN_LIFE = timedelta(hours=1)  # from the vendor's page into the vendor's program
 SET_CREDENTIALS = "UPDATE catalogue.app SET credentials = %s, credentials_set_at = %s WHERE id = %s"
 LOCK_APP = "SELECT id FROM catalogue.app WHERE id = %s FOR UPDATE"
@@ -50,10 +61,18 @@ async def app_of_vendor(connection: Connection, app_id: UUID, person: Person, *r
 
 
 async def set_credentials(
-    connection: Connection, app_id: UUID, credentials: Credentials, *, person: Person, journal: Journal, now: datetime
+    connection: Connection,
+    app_id: UUID,
+    credentials: Credentials,
+    *,
+    person: Person,
+    journal: Journal,
+    now: datetime,
+    mail: Mail | None = None,
 ) -> None:
-    """From now on the client is known by `credentials`, and by nothing from before. Raises as `app_of_vendor`, and
-    WrongState for an app that has none or has left the catalogue."""
+    """From now on the client is known by `credentials`, and by nothing from before. Of an app that was approved,
+    reviewers see it among its steps, and its vendor is written to. Raises as `app_of_vendor`, and WrongState for an app
+    that has none or has left the catalogue."""
     async with connection.transaction():
         app = await app_of_vendor(connection, app_id, person, *WRITERS)
         if app.status is Status.DEREFERENCED or not PROFILES[app.profile].has_keys:
@@ -71,6 +90,13 @@ async def set_credentials(
                 details={"app": app.name, "method": credentials.method},
             ),
         )
+        if app.status is not Status.CANDIDATE:
+            await add_step(
+                connection, app, Step.KEYS, app.status, application_id=app.application_id, actor=person,
+                reason=credentials.method, now=now,
+            )  # fmt: skip
+            if mail is not None:
+                await tell_vendor(connection, mail, app, KEYS_CHANGED, reason=person.display_name)
 
 
 async def keep_credentials(connection: Connection, app_id: UUID, credentials: Credentials, now: datetime) -> None:

@@ -143,6 +143,13 @@ async def test_keys_change_at_once_when_their_vendor_says_so(host):
         page = await browser.get(path)
         assert new.kid in page.text
         assert signer.kid not in page.text
+    async with host.pool.connection() as connection:
+        find = "SELECT application_id FROM catalogue.app WHERE id = %s"
+        (row,) = await (await connection.execute(find, (app.app_id,))).fetchall()
+    async with host.browser(app.reviewer) as reviewer:
+        dossier = await reviewer.get(f"/catalogue/review/applications/{row.application_id}")
+    assert "keys or certificate of the client changed" in dossier.text
+    assert any("keys or certificate changed" in subject for _, subject, _ in host.mail.sent)
     code, verifier = await code_by_new(app, new)
     app.proof = lambda: signer.form(app.client_id)
     assert (await app.redeem(code, verifier)).status_code == 401
