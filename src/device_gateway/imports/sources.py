@@ -56,9 +56,7 @@ class Source:
 class Sources:
     """Of one format in one space, through a connection of role gateway_ingest."""
 
-    def __init__(
-        self, connection: Connection[Row], space: UUID, file_format: Origin, zone: ZoneInfo | None
-    ) -> None:
+    def __init__(self, connection: Connection[Row], space: UUID, file_format: Origin, zone: ZoneInfo | None) -> None:
         """`zone` for wall-clock times, or None: that of the source, and of the space for a new one.
 
         Raises UnknownSpace.
