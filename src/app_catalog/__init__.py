@@ -15,6 +15,7 @@ from app_catalog.catalogue.status import Status
 from app_catalog.clients.certificate import BadCertificate, CertificateHeader, networks
 from app_catalog.clients.published_keys import PublishedKeys
 from app_catalog.clients.rate import Rates
+from app_catalog.consents.adding import agree_to_purpose
 from app_catalog.consents.comparison import Change, Compared, changes, compared
 from app_catalog.consents.connected import ConnectedApp, GivenPurpose, connected_apps
 from app_catalog.consents.delivery import deliver_notices
@@ -127,6 +128,7 @@ __all__ = [
     "Wiring",
     "Wording",
     "WrongState",
+    "agree_to_purpose",
     "allowed_codes",
     "answer_question",
     "app_by_id",

@@ -64,6 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_api_route("/readyz", _ready, include_in_schema=False)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.add_exception_handler(GatewayError, _on_gateway_error)
+    app.add_exception_handler(app_catalog.CatalogueError, _on_catalogue_error)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(psycopg.OperationalError, _on_database_away)
@@ -94,6 +95,14 @@ async def _metrics() -> Response:
 async def _on_gateway_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, GatewayError)  # noqa: S101  # registered for this class
     return await _answer(request, error)
+
+
+async def _on_catalogue_error(request: Request, error: Exception) -> Response:
+    """On pages of ours that act through the catalogue, for instance a form that was sent twice."""
+    assert isinstance(error, app_catalog.CatalogueError)  # noqa: S101  # registered for this class
+    known = GatewayError(error.message)
+    known.http_status = error.http_status
+    return await _answer(request, known)
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:

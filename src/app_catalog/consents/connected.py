@@ -56,6 +56,14 @@ class ConnectedApp:
     question: Question | None = None  # about its new version
 
     @property
+    def offered(self) -> tuple[Purpose, ...]:
+        """Purposes that the patient may agree to as well; none while the app awaits an answer about all of it."""
+        if self.question is not None or not self.purposes or not self.app.effect.serves:
+            return ()
+        agreed = {given.purpose.same_as for given in self.purposes}
+        return tuple(purpose for purpose in self.app.purposes if purpose.same_as not in agreed)
+
+    @property
     def ends_at(self) -> datetime | None:
         """When the last of the consents ends; None where there is none."""
         return max((given.ends_at for given in self.purposes), default=None)

@@ -13,6 +13,7 @@ from app_catalog import (
     GivenConsent,
     NoSuchEnd,
     Unanswerable,
+    agree_to_purpose,
     answer_question,
     changes,
     choose_end,
@@ -22,6 +23,7 @@ from app_catalog import (
     consents_given,
     ends_offered,
     last_day,
+    wording,
 )
 from app_catalog import EventName as AppEvent
 from device_gateway.accounts import Account
@@ -105,6 +107,34 @@ async def end(request: Request, account: Patient, app: UUID) -> Response:
     async with pool_of(request).connection() as connection:
         await choose_end(connection, space_of(account), app, ends_at, person=account, journal=wiring.journal, now=now)
     return RedirectResponse("/apps?done=end", 303)
+
+
+@router.get("/{app}/agree")
+async def agree_page(request: Request, account: Patient, app: UUID, purpose: str) -> Response:
+    """What the patient would agree to, word for word as it is kept."""
+    connected = await connected_app(request, account, app)
+    offered = next((one for one in connected.offered if one.key == purpose), None)
+    if offered is None:
+        raise NotFound
+    data_plane, language = wiring_of(request).data_plane, pages_of(request).words(request).language
+    context = {"connected": connected, "key": purpose, "shown": wording(connected.app, offered, language, data_plane)}
+    return pages_of(request).render(request, "app_agree.html", context)
+
+
+@router.post("/{app}/agree")
+async def agree(request: Request, account: Patient, app: UUID) -> Response:
+    """Field `purpose`: its key."""
+    form = await read_form(request)
+    check_token(form, account)
+    connected, wiring, key = await connected_app(request, account, app), wiring_of(request), form.get("purpose", "")
+    if key not in {one.key for one in connected.offered}:
+        raise NotFound
+    async with pool_of(request).connection() as connection:
+        await agree_to_purpose(
+            connection, space_of(account), app, key, person=account, journal=wiring.journal,
+            data_plane=wiring.data_plane, now=wiring.clock(),
+        )  # fmt: skip
+    return RedirectResponse("/apps?done=agreed", 303)
 
 
 @router.get("/{app}/version")

@@ -91,6 +91,7 @@ async def test_ends_versions_and_history_of_a_connected_app(product: Product) ->
     assert answer.headers["location"] == "/apps?done=answered"
     assert "Awaits your answer" not in text_of((await browser.get("/apps")).text)
     assert (await browser.get(f"/apps/{app}/version")).status_code == 404
+    assert (await browser.post(f"/apps/{app}/version", data=agreed)).status_code == 404, "sent twice"
 
     history = text_of((await browser.get(f"/apps/{app}/history")).text)
     assert history.count("in force until") == 2
@@ -113,11 +114,19 @@ async def test_every_consent_is_exported_as_fhir_r4(product: Product) -> None:
     await product.connect_app(browser, app, "weight", "glucose")
     token = {"csrf_token": field((await browser.get("/apps")).text, "csrf_token")}
     await browser.post(f"/apps/{app}/withdraw", data={**token, "purpose": "weight"})
+    offered = text_of((await browser.get(f"/apps/{app}/agree?purpose=weight")).text)
+    assert "Conservé par l’éditeur pendant 90 jours." in offered
+    await browser.post(f"/apps/{app}/agree", data={**token, "purpose": "weight"})
+    for key in ("weight", "nonsense"):
+        assert (await browser.post(f"/apps/{app}/agree", data={**token, "purpose": key})).status_code == 404
+    assert "sans accord" not in text_of((await browser.get("/apps")).text)
+    await browser.post(f"/apps/{app}/withdraw", data={**token, "purpose": "weight"})
     answer = await browser.get("/apps/consents.json")
     assert answer.headers["content-disposition"] == 'attachment; filename="consents.json"'
     bundle = Bundle(json.loads(answer.text), strict=True)
     resources = [entry.resource for entry in bundle.entry]
-    consents = {one.provision.purpose[0].code: one for one in resources if one.resource_type == "Consent"}
+    newest_last = [one for one in reversed(resources) if one.resource_type == "Consent"]
+    consents = {one.provision.purpose[0].code: one for one in newest_last}
     assert {key: one.status for key, one in consents.items()} == {"weight": "inactive", "glucose": "active"}
     glucose = consents["glucose"]
     assert glucose.provision.period.end.date > glucose.dateTime.date
@@ -128,7 +137,7 @@ async def test_every_consent_is_exported_as_fhir_r4(product: Product) -> None:
     names = {f"urn:uuid:{one.id}" for one in resources}
     assert {one.patient.reference for one in consents.values()} <= names
     assert {one.provision.actor[0].reference.reference for one in consents.values()} <= names
-    assert "Vous avez téléchargé 2 accords." in text_of((await browser.get("/journal")).text)
+    assert "Vous avez téléchargé 3 accords." in text_of((await browser.get("/journal")).text)
     _, stranger = await home(product, username="somebody")
     others = json.loads((await stranger.get(f"/apps/consents.json?app={app}")).text)
     assert [entry["resource"]["resourceType"] for entry in others["entry"]] == ["Patient"]
