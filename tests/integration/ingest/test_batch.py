@@ -42,6 +42,13 @@ def test_a_message_is_stored_and_answered_by_index(world: World, writer: BatchWr
     assert len(world.readings(space, "blood-glucose")) == 1
 
 
+def test_an_answer_says_by_which_session_its_message_came(writer: BatchWriter, scale: UUID) -> None:
+    """It goes out there, before the acknowledgement: wherever a worker is killed, the broker has both or neither."""
+    sent = [message(scale, weight("70", AT, seq=slot))._replace(slot=slot) for slot in (3, 0, 5)]
+    sent.append(raw_message(topic_of(scale, "readings"), b'{"message_id": "m-1", "readings": 5}')._replace(slot=2))
+    assert [answer.slot for answer in writer.commit(sent).answers] == [3, 0, 5, 2]
+
+
 def test_a_device_that_gives_no_message_id_gets_no_answer(writer: BatchWriter, scale: UUID) -> None:
     payload = msgspec.json.encode({"readings": [weight("72.40", AT)]})
     result = writer.commit([raw_message(topic_of(scale, "readings"), payload)])
