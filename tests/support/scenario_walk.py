@@ -3,6 +3,7 @@
 The sample app is a process of its own, reached over HTTP like every other; the patient is a browser without a screen.
 """
 
+import os
 import re
 import socket
 import subprocess
@@ -21,12 +22,15 @@ REFUSED_FOR_S = 2.5  # a client that asks again sooner than this after a refusal
 
 
 @contextmanager
-def sample_app(base_url: str, client_id: str, command: str = "app-agenda") -> Iterator[str]:
+def sample_app(
+    base_url: str, client_id: str, command: str = "app-agenda", *, port: int | None = None, secret: str = ""
+) -> Iterator[str]:
     """The URL of a sample app that runs with `client_id`."""
-    port = _free_port()
+    port = port or free_port()
     program = str(Path(sys.executable).with_name("device-gateway"))
     options = ["--base-url", base_url, "--client-id", client_id, "--port", str(port)]
-    process = subprocess.Popen([program, "simulate", command, *options], stdout=subprocess.DEVNULL)
+    environment = os.environ | {"DEVICE_SIMULATOR_CLIENT_SECRET": secret}
+    process = subprocess.Popen([program, "simulate", command, *options], stdout=subprocess.DEVNULL, env=environment)
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_until_it_answers(process, url)
@@ -152,7 +156,8 @@ def _hidden(page: str, name: str) -> str:
     return found[1]
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on at this moment."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
 
