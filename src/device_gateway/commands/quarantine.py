@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
@@ -31,12 +32,14 @@ def list_rows(
     if as_json:
         print_json([row._asdict() for row in rows])
         return
-    table = Table("number", "seen", "of its kind", "last", "sender", "dialect", "pointer", "reason", "replayed")
+    table = Table("number", "seen", "what and why", show_lines=True)
     for row in rows:
-        table.add_row(
-            str(row.id), str(row.seen), str(row.seen_of_kind or row.seen), f"{row.last_at:%Y-%m-%d %H:%M}",
-            row.sender, row.dialect, row.pointer, row.reason, row.replay_result or "",
-        )  # fmt: skip
+        count = str(row.seen) if row.seen_of_kind in (None, row.seen) else f"{row.seen} of {row.seen_of_kind} alike"
+        place = f"{row.dialect or 'no dialect'} {row.pointer}".rstrip()
+        about = [f"{place}: {row.reason}", *([f"from {row.sender}"] if row.sender else [])]
+        if row.replay_result:
+            about.append(f"replayed: {row.replay_result}")
+        table.add_row(str(row.id), f"{count}\n{row.last_at:%Y-%m-%d %H:%M}", escape("\n".join(about)))
     console.print(table)
 
 
