@@ -286,7 +286,7 @@ async def test_a_purpose_is_taken_back_and_the_last_one_asks_whether_to_disconne
     assert first.headers["location"] == "/apps?done=withdrawn"
     text = text_of((await browser.get("/apps")).text)
     assert "Purpose glucose" in text
-    assert "Purpose weight" not in text
+    assert "Purpose weight not agreed to" in text
     last = await browser.post(f"/apps/{app}/withdraw", data={**token, "purpose": "glucose"})
     assert last.headers["location"] == f"/apps/{app}/disconnect?last=yes"
     asked = text_of((await browser.get(last.headers["location"])).text)
