@@ -23,6 +23,8 @@ from app_catalog.review.evaluation import (
 from app_catalog.review.pages import description
 from app_catalog.wiring import Connection, Person, Wiring
 
+MAX_BYTES = 512 * 1024  # of the form: a hundred criteria with a comment of a thousand characters each, as they travel
+
 
 @dataclass(frozen=True)
 class Desk:
@@ -39,7 +41,7 @@ async def evaluation(wiring: Wiring, request: Request) -> Response:
     """The form, and with POST what it says; ``action`` is ``save`` or ``hand-in``."""
     person = await signed_in(wiring, request, *REVIEWERS)
     application_id = id_in_path(request, "application_id")
-    fields = await posted(request, person) if request.method == "POST" else None
+    fields = await posted(request, person, MAX_BYTES) if request.method == "POST" else None
     async with wiring.pool.connection() as connection:
         case = await dossier_of(connection, application_id)
         if bar := await bar_to(connection, case, person):
