@@ -40,6 +40,7 @@ async def test_each_status_allows_what_the_table_says_and_nothing_else(host):
             await move(host, app, status)
         if status is Status.PRE_SERIES:
             await _join(host, app, invited)
+            assert (await _asked(app, connected))[1].status_code == 200, "who is connected goes on"
         refreshed = await app.refresh(token["refresh_token"])
         if refreshed.status_code == 200:
             token |= refreshed.json()
