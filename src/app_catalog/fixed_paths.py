@@ -20,7 +20,10 @@ class FixedPaths(BaseRoute):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         route = self.routes.get(scope["path"]) if scope["type"] == "http" else None
-        return route.matches(scope) if route is not None else (Match.NONE, {})
+        if route is None:
+            return Match.NONE, {}
+        allowed = route.methods is None or scope["method"] in route.methods
+        return (Match.FULL if allowed else Match.PARTIAL), {"endpoint": route.endpoint, "path_params": {}}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.routes[scope["path"]].handle(scope, receive, send)

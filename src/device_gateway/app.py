@@ -49,13 +49,14 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(
         title="Device Gateway", version=__version__, lifespan=lifespan, redoc_url=None,
         description="Connected health devices, a patient's health space, and approved apps.",
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # our own are at /metrics, and tell of nobody
     )  # fmt: skip
     app.state.settings = settings
     app.state.pool = pool
     app.state.pages = pages
     app.state.wiring = wiring_of(settings, pool, pages)
     asked_most, others = app_catalog.routes(app.state.wiring)
-    app.router.routes.append(asked_most)
+    app.router.routes.insert(0, asked_most)
     for router in (accounts_router, portal.router, devices_router, fhir.router):
         app.include_router(router)
     app.router.routes.extend(others)

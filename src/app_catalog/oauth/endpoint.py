@@ -14,11 +14,12 @@ from app_catalog.wiring import Connection, Wiring
 
 async def in_turn(wiring: Wiring, endpoint: str, client_id: str, serve: Callable[[], Awaitable[Response]]) -> Response:
     """What `serve` answers; or 429, and when to come again, for a client that is served often enough (RFC 6585 §4)."""
-    if wait := wiring.rates.wait_s(endpoint, client_id, wiring.clock()):
+    now = wiring.clock()
+    if wait := wiring.rates.wait_s(endpoint, client_id, now):
         return answer(429, {"error": "temporarily_unavailable"}, {"Retry-After": str(wait)})
     response = await serve()
     if response.status_code < 300:
-        wiring.rates.count(endpoint, client_id, wiring.clock())
+        wiring.rates.count(endpoint, client_id, now)
     return response
 
 

@@ -7,8 +7,7 @@ from uuid import UUID
 from app_catalog.catalogue.status import EFFECTS, Status
 from app_catalog.clients.certificate import Certificate
 from app_catalog.consents.effect import ConsentedPurpose, consented_purposes, effective_scopes
-from app_catalog.oauth.secret_text import sha256
-from app_catalog.oauth.writes import STATE_OF_TOKEN
+from app_catalog.oauth.look import STATE_OF_TOKEN
 from app_catalog.scopes.grammar import Scope
 from app_catalog.wiring import Connection, Row
 
@@ -58,7 +57,7 @@ async def grant_of_token(connection: Connection, access_token: str, now: datetim
     """
     if not access_token.isascii() or len(access_token) > MAX_TOKEN_LENGTH:
         return None
-    row = await (await connection.execute(STATE_OF_TOKEN, {"hash": sha256(access_token), "now": now})).fetchone()
+    row = await STATE_OF_TOKEN.at(connection, access_token, now)
     if row is None or row.kind != "access":
         return None
     scopes = effective_scopes(row.scope, row.consented)

@@ -25,14 +25,14 @@ from app_catalog.oauth.failure import Refused, answer, refusal
 from app_catalog.oauth.grant import grant_of_token, refusal_of
 from app_catalog.oauth.id_token import fhir_user
 from app_catalog.oauth.launch_context import launch_context
+from app_catalog.oauth.look import INTROSPECTED_TOKEN
 from app_catalog.oauth.models import Client, Token
 from app_catalog.oauth.profiles import ASYMMETRIC_METHODS, SECRET_METHODS
-from app_catalog.oauth.secret_text import base64url, sha256
+from app_catalog.oauth.secret_text import base64url
 from app_catalog.oauth.server import Request as OAuthRequest
 from app_catalog.oauth.server import Server
-from app_catalog.oauth.writes import INTROSPECTED_TOKEN
 from app_catalog.scopes.grammar import FHIR_USER, OPENID
-from app_catalog.wiring import Connection, Row, Wiring
+from app_catalog.wiring import Row, Wiring
 
 PATH = "/oauth/introspect"
 
@@ -108,7 +108,7 @@ async def introspect(wiring: Wiring, server: Server, request: Request) -> Respon
 
 async def _for_client(wiring: Wiring, server: Server, presented: Presented, proof: Proof | None) -> Response:
     async with wiring.pool.connection() as connection:
-        row = await _row(wiring, connection, presented)
+        row = await INTROSPECTED_TOKEN.at(connection, presented.fields.text("token"), wiring.clock())
         client = registered_client(row, presented.client_id) or await app_by_client(connection, presented.client_id)
         decision = Decision(client, row, wiring.clock(), proof)
         oauth_request = OAuthRequest("POST", wiring.issuer + PATH, presented.headers, presented.fields)
@@ -121,7 +121,7 @@ async def _for_bearer(wiring: Wiring, request: Request, presented: Presented, be
     now = wiring.clock()
     async with wiring.pool.connection() as connection:
         asking = await grant_of_token(connection, bearer, now)
-        row = await _row(wiring, connection, presented)
+        row = await INTROSPECTED_TOKEN.at(connection, presented.fields.text("token"), now)
     if asking is None or asking.refusal is not None or not asking.is_borne_rightly(_certificate(wiring, request)):
         challenge = {"WWW-Authenticate": 'Bearer realm="oauth", error="invalid_token"'}
         return answer(
@@ -134,11 +134,6 @@ async def _for_bearer(wiring: Wiring, request: Request, presented: Presented, be
         return answer(200, describe(row, issuer=wiring.issuer, fhir_url=wiring.fhir_url))
 
     return await in_turn(wiring, PATH, asking.client_id, told)
-
-
-async def _row(wiring: Wiring, connection: Connection, presented: Presented) -> Row | None:
-    hashed = {"hash": sha256(presented.fields.text("token")), "now": wiring.clock()}
-    return await (await connection.execute(INTROSPECTED_TOKEN, hashed)).fetchone()
 
 
 def _certificate(wiring: Wiring, request: Request) -> Certificate | None:

@@ -15,13 +15,13 @@ from app_catalog.oauth.client_authentication import Presented
 from app_catalog.oauth.decision import Decision, deciding
 from app_catalog.oauth.endpoint import settle
 from app_catalog.oauth.failure import Refused, refusal
+from app_catalog.oauth.look import OPEN_TOKEN
 from app_catalog.oauth.models import Client, Token
 from app_catalog.oauth.profiles import METHODS
-from app_catalog.oauth.secret_text import sha256
 from app_catalog.oauth.server import Request as OAuthRequest
 from app_catalog.oauth.server import Server
 from app_catalog.oauth.token import not_bearer
-from app_catalog.oauth.writes import OPEN_TOKEN, REVOKE_TOKEN
+from app_catalog.oauth.writes import REVOKE_TOKEN
 from app_catalog.wiring import Wiring
 
 PATH = "/oauth/revoke"
@@ -65,8 +65,7 @@ async def revoke(wiring: Wiring, server: Server, request: Request) -> Response:
     oauth_request = OAuthRequest("POST", wiring.issuer + PATH, request.headers, presented.fields)
     async with wiring.pool.connection() as connection, connection.transaction():
         app = await app_by_client(connection, presented.client_id)
-        hashed = {"hash": sha256(presented.fields.text("token")), "now": wiring.clock()}
-        row = await (await connection.execute(OPEN_TOKEN, hashed)).fetchone()
+        row = await OPEN_TOKEN.at(connection, presented.fields.text("token"), wiring.clock())
         decision = Decision(app, row, wiring.clock(), proof)
         return await settle(
             wiring, connection, decision, lambda: server.create_endpoint_response("revocation", oauth_request)

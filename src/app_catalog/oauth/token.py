@@ -17,10 +17,9 @@ from app_catalog.oauth.decision import Decision
 from app_catalog.oauth.endpoint import in_turn, settle, settle_at_once
 from app_catalog.oauth.failure import Refused, answer, refusal
 from app_catalog.oauth.id_token import with_id_token
-from app_catalog.oauth.secret_text import sha256
+from app_catalog.oauth.look import OPEN_CODE, OPEN_TOKEN, PRESENTED_TOKEN
 from app_catalog.oauth.server import Request as OAuthRequest
 from app_catalog.oauth.server import Server
-from app_catalog.oauth.writes import OPEN_CODE, OPEN_TOKEN, PRESENTED_TOKEN
 from app_catalog.wiring import Connection, Wiring
 
 PATH = "/oauth/token"
@@ -81,8 +80,7 @@ async def _refresh_at_once(
     wiring: Wiring, server: Server, connection: Connection, presented: Presented, proof: Proof | None
 ) -> Response | None:
     """A refresh in one look and one statement that writes; None where it takes more than that."""
-    hashed = {"hash": sha256(presented.fields.text("refresh_token")), "now": wiring.clock()}
-    row = await (await connection.execute(PRESENTED_TOKEN, hashed)).fetchone()
+    row = await PRESENTED_TOKEN.at(connection, presented.fields.text("refresh_token"), wiring.clock())
     client = registered_client(row, presented.client_id)
     if client is None:
         return None
@@ -95,10 +93,10 @@ async def _exchange(
     wiring: Wiring, server: Server, connection: Connection, presented: Presented, proof: Proof | None
 ) -> Response:
     """In one transaction that locks what is exchanged."""
-    name, open_it = PRESENTED[presented.fields.text("grant_type")]
+    name, opened = PRESENTED[presented.fields.text("grant_type")]
     exchanged = presented.fields.text(name)
     app = await app_by_client(connection, presented.client_id)
-    row = await (await connection.execute(open_it, {"hash": sha256(exchanged), "now": wiring.clock()})).fetchone()
+    row = await opened.at(connection, exchanged, wiring.clock())
     if row is not None and row.in_sandbox:
         app = await tested_app(connection, app.id) if app is not None and not app.tested else app
         held = await before_exchange(connection, row, wiring.clock(), code=name == "code")

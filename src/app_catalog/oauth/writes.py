@@ -1,21 +1,5 @@
 """The SQL by which codes and tokens come and go. All of it runs inside `space`; the rows to consume are locked."""
 
-# What is consented to comes as text: `consents.effect` reads each text once. Each question has the columns that it
-# needs: reading them takes as long as finding the row.
-_CHECK = """expires_at, used_at, pairing_id, grant_expires_at, grant_revoked_at, app_id, client_id, app_status,
-  consented, waits_for_answer, in_sandbox"""
-_GRANT = f"hash, grant_id, subject, person, grant_scope, app_name, profile, {_CHECK}"
-_ITSELF = "kind, scope, revoked_at, certificate"
-_SECRETS = "secret_hash, former_secret_hash, former_secret_until"
-OPEN_CODE = f"""SELECT redirect_uri, code_challenge, tested_application, {_GRANT}
-  FROM catalogue.open_code(%(hash)s, %(now)s)"""
-OPEN_TOKEN = f"SELECT sealed, tested_application, {_ITSELF}, {_GRANT} FROM catalogue.open_token(%(hash)s, %(now)s)"
-STATE_OF_TOKEN = f"""SELECT grant_id, subject, person, app_name, tested_application, {_ITSELF}, {_CHECK}
-  FROM catalogue.grant_of_token(%(hash)s, %(now)s)"""
-PRESENTED_TOKEN = f"SELECT sealed, {_SECRETS}, {_ITSELF}, {_GRANT} FROM catalogue.grant_of_token(%(hash)s, %(now)s)"
-INTROSPECTED_TOKEN = f"""SELECT issued_at, profile, {_SECRETS}, {_ITSELF}, {_CHECK}
-  FROM catalogue.grant_of_token(%(hash)s, %(now)s)"""
-
 ADD_GRANT = """INSERT INTO catalogue.access_grant (id, pairing_id, subject, person, scope, created_at, expires_at,
     session, tested_application)
   VALUES (%(grant)s, %(pairing)s, %(subject)s, %(person)s, %(scope)s, %(now)s, %(expires)s, %(session)s, %(tested)s)"""
