@@ -41,7 +41,7 @@ ON CONFLICT (device_id, space_id, hour) DO UPDATE SET stored = a.stored + exclud
   duplicate = a.duplicate + excluded.duplicate, corrected = a.corrected + excluded.corrected,
   rejected = a.rejected + excluded.rejected, unassigned = a.unassigned + excluded.unassigned
 RETURNING device_id, space_id, xmax = 0 AS first_of_hour)
-SELECT device_id, space_id FROM written WHERE first_of_hour ORDER BY space_id, device_id"""
+SELECT device_id, space_id FROM written WHERE first_of_hour"""
 MODEL = "SELECT model FROM gateway.device WHERE id = %s"
 SEEN_EVERY_S = 60  # s: "last contact" is shown in minutes; writing it with each batch would double the writes
 
@@ -106,7 +106,8 @@ class Activity:
         keys = sorted(self._counts)  # one order for all writers
         counts = map(array_of_ints, zip(*(self._counts[key] for key in keys), strict=True))
         owners = array_of_octets([key[:16] for key in keys]), array_of_octets([key[16:] for key in keys])
-        for row in connection.execute(ACTIVITY, (*owners, *counts)).fetchall():  # in one order for all writers, too
+        first = connection.execute(ACTIVITY, (*owners, *counts)).fetchall()
+        for row in sorted(first, key=lambda one: (one.space_id, one.device_id)):  # in one order for all writers, too
             connection.execute("SELECT set_config('app.space', %s, true)", (str(row.space_id),))
             [device] = connection.execute(MODEL, (row.device_id,)).fetchall()
             actor = Actor("device", str(row.device_id), device.model)

@@ -21,8 +21,7 @@ if TYPE_CHECKING:  # it imports this module
 HELD = """SELECT f.sender, f.name, f.id, f.model, f.shared, h.space_id, s.zone, lower(h.during) AS since,
   upper(h.during) AS until
 FROM ({found}) AS f LEFT JOIN gateway.device_holding h ON h.device_id = f.id
-  LEFT JOIN gateway.space s ON s.id = h.space_id
-ORDER BY f.id, since NULLS FIRST"""
+  LEFT JOIN gateway.space s ON s.id = h.space_id"""
 
 # A sender speaks for itself, …
 SENDERS = HELD.format(
@@ -139,7 +138,7 @@ class Registry:
         rows: dict[tuple[bytes, str | None], list[HeldRow]] = {}
         for sender, name, *held in self._held(list(by_octets.values())):
             rows.setdefault((sender, name), []).append(HeldRow(*held))
-        known = {by_octets[key]: self._device(tuple(found)) for key, found in rows.items()}
+        known = {by_octets[key]: self._device(_in_order(found)) for key, found in rows.items()}
         return {name: device for name, device in known.items() if device}
 
     def _held(self, names: Sequence[Name]) -> list[Row]:
@@ -227,6 +226,11 @@ def _range(row: Row) -> tuple[int, int]:
         to_microseconds(row.since) if row.since else -FOREVER,
         to_microseconds(row.until) if row.until else FOREVER,
     )
+
+
+def _in_order(rows: list[HeldRow]) -> tuple[HeldRow, ...]:
+    """Of each device by time. Nearly all have one row."""
+    return tuple(rows if len(rows) == 1 else sorted(rows, key=lambda row: (row.id, *_octets_range(row.since, None))))
 
 
 def _octets_range(since: bytes | None, until: bytes | None) -> tuple[int, int]:

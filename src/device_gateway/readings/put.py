@@ -12,6 +12,7 @@ from typing import Final
 
 from psycopg import Connection, errors
 
+from device_gateway.database.copying import copying
 from device_gateway.database.pool import Row
 from device_gateway.readings.days import mark_days, marked_before, older
 from device_gateway.readings.model import CORRECTED, DUPLICATE, STORED, Outcome
@@ -106,16 +107,16 @@ class ReadingWriter:
     def _copy_once(
         self, parts: Iterator[Packed], taken: Sequence[Packed], then: Callable[[Sequence[Outcome]], None]
     ) -> Sequence[Outcome]:
-        with self._connection.transaction(), self._connection.cursor() as cursor:
-            with cursor.copy(COPY) as copy:
-                waiting, size = [COPY_HEADER], 0
-                for part in parts:
-                    waiting.append(part.data)
-                    size += len(part.data)
-                    if size >= WRITE_BYTES:
-                        copy.write(b"".join(waiting))
-                        waiting, size = [], 0
-                copy.write(b"".join((*waiting, COPY_TRAILER)))
+        with copying(self._connection, COPY) as copy:
+            waiting, size = [COPY_HEADER], 0
+            for part in parts:
+                waiting.append(part.data)
+                size += len(part.data)
+                if size >= WRITE_BYTES:
+                    copy.write(b"".join(waiting))
+                    waiting, size = [], 0
+            copy.write(b"".join((*waiting, COPY_TRAILER)))
+            copy.finish()
             outcomes = [STORED] * sum(part.count for part in taken)
             before = marked_before(datetime.now(UTC))
             mark_days(self._connection, older(taken, before), outcomes, before)
