@@ -51,7 +51,9 @@ ADD_PURPOSE = """INSERT INTO catalogue.purpose (id, same_as, application_id, pos
 CLIENT_ID = "SELECT client_id FROM catalogue.app WHERE id = %s"
 TO_WITHDRAW = """SELECT v.app_id, v.name, v.state, a.vendor_id, a.status FROM catalogue.application v
   JOIN catalogue.app a ON a.id = v.app_id WHERE v.id = %s FOR UPDATE OF a, v"""
-WITHDRAW = """UPDATE catalogue.application SET state = 'withdrawn', draft = NULL, decided_by = %s, decided_at = %s
+CLEAR = "DELETE FROM catalogue.document WHERE application_id = %s"
+WITHDRAW = """UPDATE catalogue.application SET state = 'withdrawn', draft = NULL, decided_by = %s, decided_at = %s,
+    logo = CASE WHEN state = 'draft' THEN NULL ELSE logo END
   WHERE id = %s AND state IN ('draft', 'submitted', 'admissible')"""
 ADD_STEP = """INSERT INTO catalogue.app_step (app_id, application_id, step, from_status, to_status, actor, actor_name,
     reason, at)
@@ -176,6 +178,8 @@ async def withdraw(
         if row is None:
             raise Unknown
         await require(connection, row.vendor_id, person, *WRITERS)
+        if row.state == "draft":
+            await connection.execute(CLEAR, (application_id,))
         done = await connection.execute(WITHDRAW, (person.id, now, application_id))
         if done.rowcount != 1:
             raise WrongState
