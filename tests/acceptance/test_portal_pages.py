@@ -160,7 +160,8 @@ def pages_of_a_patient(portal: Portal) -> list[str]:
         f"/devices/{portal.hub}/remove",
         "/devices/new", "/devices/import", "/devices/inbox", "/devices/join", f"/devices/{portal.scale}/people",
         "/apps",
-        f"/apps/{portal.app}/disconnect", "/journal", "/journal?kind=app&from=soon", "/journal/check",
+        f"/apps/{portal.app}/disconnect", f"/apps/{portal.app}/end", f"/apps/{portal.app}/history",
+        "/journal", "/journal?kind=app&from=soon", "/journal/check",
         "/settings", "/catalogue", f"/catalogue/apps/{portal.app}", "/nothing-here",
     ]  # fmt: skip
 
