@@ -13,6 +13,15 @@ LEAST_SIDE: Final = 64  # pixels: below, it is a smudge on a phone of today
 MOST_SIDE: Final = 4096  # pixels: 64 MiB of memory while it is decoded, once per upload
 SHOWN_SIDE: Final = 512  # pixels: what is kept, enough for the largest place that shows it
 MEDIA_TYPE: Final = "image/png"
+# What Pillow raises for what is no picture, or one that claims to be huge (the warning, where warnings are errors).
+REFUSED: Final = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
 
 
 def logo_from(content: bytes) -> bytes:
@@ -24,7 +33,7 @@ def logo_from(content: bytes) -> bytes:
         with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
             fits = min(picture.size) >= LEAST_SIDE and max(picture.size) <= MOST_SIDE
             pixels = picture.convert("RGBA") if fits else None
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError):
+    except REFUSED:
         raise Unacceptable(Fault("/logo", "A logo is a picture: PNG, JPEG, WebP or GIF.")) from None
     if pixels is None:
         raise Unacceptable(Fault("/logo", "A logo has between 64 and 4096 pixels on each side."))

@@ -70,8 +70,10 @@ def test_a_logo_is_written_anew_as_a_small_png(kind: str) -> None:
         picture("PNG", (63, 100)),
         picture("PNG", (5000, 64), "1"),
         picture("PNG")[:50],
+        picture("GIF")[:6] + b"\xff\xff\xff\xff" + picture("GIF")[10:],
+        picture("GIF")[:6] + b"\x00\x27\x00\x27" + picture("GIF")[10:],
     ],
-    ids=["empty", "too long", "TIFF", "BMP", "SVG", "too small", "too wide", "cut off"],
+    ids=["empty", "too long", "TIFF", "BMP", "SVG", "too small", "too wide", "cut off", "a bomb", "a smaller bomb"],
 )
 def test_what_is_no_logo_is_refused(content: bytes) -> None:
     with pytest.raises(Unacceptable):
