@@ -3,25 +3,12 @@ this moment covers, never more (safety) and never less (liveness)."""
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from catalogue_host import (
-    GLUCOSE,
-    GLUCOSE_SCOPE,
-    WEIGHT,
-    WEIGHT_SCOPE,
-    Host,
-    Somebody,
-    application,
-    hidden,
-    patient,
-    purpose,
-    purpose_for,
-    query_of,
-)
+from catalogue_host import Somebody, hidden, patient, purpose_for, query_of
+from grants_world import CODES, SCOPES, Access, Code, Grant, Refresh, World, approve_version, opened_world
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
@@ -31,70 +18,11 @@ from app_catalog.consents.period import chosen_end
 from app_catalog.consents.reapproval import TO_ANSWER
 from app_catalog.oauth import lifetimes
 from app_catalog.oauth.profiles import PROFILES
-from device_gateway.database.pool import open_pool
-from device_simulators.demo.submission import submit
 
-CODES = {"weight": WEIGHT, "glucose": GLUCOSE}
-SCOPES = {"weight": WEIGHT_SCOPE, "glucose": GLUCOSE_SCOPE}
 KEYS = st.sets(st.sampled_from(sorted(CODES)), min_size=1)
 CHOICES = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=True)
 BRIEF = settings(CHOICES, max_examples=8, stateful_step_count=16, derandomize=True)
 LONG = settings(CHOICES, max_examples=100, stateful_step_count=40)
-
-
-class StillHost(Host):
-    """Its clock stands still but for what a test lets pass."""
-
-    instant = datetime.now(UTC)
-
-    def now(self) -> datetime:
-        return self.instant + self.offset
-
-
-@dataclass
-class World:
-    """What all runs share: the host, and for each profile an app whose versions only ever follow each other."""
-
-    host: StillHost
-    loop: asyncio.Runner
-    apps: dict[str, Any] = field(default_factory=dict)
-    wording: dict[str, dict[str, int]] = field(default_factory=dict)  # which text each purpose of each app has in force
-
-    def run(self, doing: Any) -> Any:
-        return self.loop.run(doing)
-
-
-@dataclass
-class Grant:
-    ends: datetime
-    revoked: bool = False
-
-
-@dataclass
-class Code:
-    text: str
-    verifier: str
-    grant: Grant
-    expires: datetime
-    used: bool = False
-
-
-@dataclass
-class Access:
-    text: str
-    grant: Grant
-    scope: frozenset[str]
-    expires: datetime
-    revoked: bool = False
-
-
-@dataclass
-class Refresh:
-    text: str
-    grant: Grant
-    expires: datetime
-    used: datetime | None = None
-    answer: dict[str, Any] = field(default_factory=dict)
 
 
 class Grants(RuleBasedStateMachine):
@@ -366,40 +294,10 @@ class OfASecretClient(Grants):
     profile = "smart-secret"
 
 
-def described(texts: dict[str, int]) -> dict[str, Any]:
-    return {
-        "purposes": tuple(
-            purpose(key, read_scope=SCOPES[key], wording={"fr": f"Pour {key}, {text}.", "en": f"For {key}, {text}."})
-            for key, text in texts.items()
-        )
-    }
-
-
-async def approve_version(world: World, profile: str, texts: dict[str, int]) -> None:
-    host, app = world.host, world.apps[profile]
-    async with host.pool.connection() as connection, connection.transaction():
-        row = await (
-            await connection.execute("SELECT vendor_id FROM catalogue.app WHERE id = %s", (app.app_id,))
-        ).fetchone()
-        version = application(profile=profile, changes={"fr": "Autre.", "en": "Other."}, **described(texts))
-        submitted = await submit(
-            connection, version, vendor_id=row.vendor_id, app_id=app.app_id, documents=(),  # those of before are kept
-            person=app.vendor, journal=host.journal, now=host.now(),
-        )  # fmt: skip
-        await host.approve(connection, submitted.application_id, app.vendor)
-
-
 @pytest.fixture
 def world(app_url: str) -> Iterator[World]:
-    with asyncio.Runner() as loop:
-        pool = open_pool(app_url, "gateway_app")
-        loop.run(pool.open())
-        world = World(StillHost(pool), loop)
-        for profile in ("smart-public", "smart-secret"):
-            world.wording[profile] = {"weight": 0, "glucose": 0}
-            world.apps[profile] = loop.run(world.host.approved(profile, **described(world.wording[profile])))
+    with asyncio.Runner() as loop, opened_world(app_url, loop) as world:
         yield world
-        loop.run(pool.close())
 
 
 def test_no_order_of_events_leaves_a_token_that_the_consent_does_not_cover(world):
