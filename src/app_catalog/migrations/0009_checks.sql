@@ -49,11 +49,13 @@ CREATE TYPE catalogue.code_facts AS (hash bytea, redirect_uri text, code_challen
   profile text, consented text, waits_for_answer boolean, in_sandbox boolean, tested_application uuid, secret_hash bytea,
   former_secret_hash bytea, former_secret_until timestamptz);
 
--- Access or refresh token by its hash, to check it.
+-- Access or refresh token by its hash, to check it. In PL/pgSQL, which keeps its plan at less cost than SQL.
 CREATE FUNCTION catalogue.grant_of_token(wanted bytea, at timestamptz) RETURNS SETOF catalogue.token_facts
-  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT t.hash, t.kind, t.scope, t.issued_at, t.expires_at, t.used_at, t.revoked_at, t.sealed, t.certificate, g.*
-  FROM catalogue.token t CROSS JOIN LATERAL catalogue.grant_at(t.grant_id, at) g WHERE t.hash = wanted $$;
+  LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN QUERY SELECT t.hash, t.kind, t.scope, t.issued_at, t.expires_at, t.used_at, t.revoked_at, t.sealed, t.certificate,
+    g.* FROM catalogue.token t CROSS JOIN LATERAL catalogue.grant_at(t.grant_id, at) g WHERE t.hash = wanted;
+END $$;
 
 -- Token or code by its hash, to consume it: locks its row, then opens its space for the rest of the transaction. The row
 -- is read by a second statement, so that it shows what whoever held the lock before has done.
