@@ -7,6 +7,7 @@ works on those before. Whatever follows in the transaction goes through psycopg 
 import select
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import NamedTuple
 
 import psycopg
 from psycopg import Connection
@@ -15,6 +16,18 @@ from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn
 
 from device_gateway.database.pool import Row
+
+
+class Words(NamedTuple):
+    begin: str
+    commit: bytes
+    rollback: bytes
+
+
+WORDS = {
+    TransactionStatus.IDLE: Words("BEGIN", b"COMMIT", b"ROLLBACK"),
+    TransactionStatus.INTRANS: Words("SAVEPOINT copying", b"RELEASE copying", b"ROLLBACK TO copying; RELEASE copying"),
+}
 
 
 class CopyIn:
@@ -45,22 +58,23 @@ class CopyIn:
 
 @contextmanager
 def copying(connection: Connection[Row], statement: str) -> Iterator[CopyIn]:
-    """COMMIT on leaving, ROLLBACK after an exception. `connection` is in autocommit and in no transaction.
+    """COMMIT on leaving, ROLLBACK after an exception; inside a transaction the same of a savepoint.
 
-    `finish` is to be called in between. Raises psycopg.Error.
+    `connection` is in autocommit. `finish` is to be called in between. Raises psycopg.Error.
     """
     libpq = connection.pgconn
-    if libpq.transaction_status != TransactionStatus.IDLE:
-        raise psycopg.OperationalError("the connection is lost, or in a transaction")
+    words = WORDS.get(TransactionStatus(libpq.transaction_status))
+    if words is None:
+        raise psycopg.OperationalError("the connection is lost, or in a transaction that failed")
     copy = CopyIn(libpq)
     try:
-        _run(libpq, f"BEGIN; {statement}".encode(), ExecStatus.COPY_IN)
+        _run(libpq, f"{words.begin}; {statement}".encode(), ExecStatus.COPY_IN)
         yield copy
-        _run(libpq, b"COMMIT")
+        _run(libpq, words.commit)
     except BaseException:
         copy.give_up()
         with suppress(psycopg.Error):  # a connection that is lost has rolled back
-            _run(libpq, b"ROLLBACK")
+            _run(libpq, words.rollback)
         raise
 
 
