@@ -63,7 +63,10 @@ def kill_database(stack: Stack) -> None:
     stack.postgres.start()
 
 
-@pytest.mark.parametrize("kill", [kill_ingestion, kill_broker, kill_database])
+KILLS = (kill_ingestion, kill_broker, kill_database)
+
+
+@pytest.mark.parametrize("kill", KILLS)
 def test_of_two_thousand_readings_each_is_stored_exactly_once(
     stack: Stack, sender: Sender, space: UUID, kill: Callable[[Stack], None]
 ) -> None:
@@ -84,7 +87,7 @@ def test_of_two_thousand_readings_each_is_stored_exactly_once(
     assert stack.world.quarantined() == []
 
 
-@pytest.mark.parametrize("kill", [kill_ingestion, kill_broker, kill_database])
+@pytest.mark.parametrize("kill", [kill_ingestion, *(pytest.param(kill, marks=pytest.mark.slow) for kill in KILLS[1:])])
 def test_a_correction_is_not_undone_by_a_late_redelivery(
     stack: Stack, sender: Sender, space: UUID, kill: Callable[[Stack], None]
 ) -> None:
@@ -110,7 +113,7 @@ def home(stack: Stack, space: UUID) -> Iterator[Home]:
         home.leave()
 
 
-@pytest.mark.parametrize("victim", ["edge", "ingestion", "broker", "database"])
+@pytest.mark.parametrize("victim", ["edge", "ingestion", "broker", pytest.param("database", marks=pytest.mark.slow)])
 def test_every_record_of_a_meter_is_stored_exactly_once(stack: Stack, home: Home, victim: str) -> None:
     wait_until(lambda: home.position >= RECORDS // 5, what="the middle of the transfer")
     if victim == "edge":

@@ -127,7 +127,7 @@ def test_an_answer_that_another_server_or_browser_made_is_not_taken(
     assert "Votre espace santé est connecté" in page.inner_text("main"), "the true answer is still taken"
 
 
-@pytest.mark.parametrize("name", ["Mon Agenda Santé", "TéléConsult"])
+@pytest.mark.parametrize("name", ["Mon Agenda Santé", pytest.param("TéléConsult", marks=pytest.mark.slow)])
 def test_pages_of_the_sample_apps_are_accessible_in_both_languages(
     *, alice: Json, browser_of: Callable[[str], Page], app: Callable[[str], Json], name: str, weighed: str
 ) -> None:

@@ -106,6 +106,7 @@ def test_releasing_a_device_disconnects_it_at_once_and_for_good(
     assert (bystander.disconnects, took < 6) == (0, True)
 
 
+@pytest.mark.slow  # the second look comes after five seconds
 def test_a_connection_that_slipped_past_the_first_look_is_ended_by_the_second(settings: Settings, client: Make) -> None:
     device = uuid4()
     url = urlsplit(settings.mqtt_url)

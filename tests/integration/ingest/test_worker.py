@@ -152,6 +152,7 @@ def test_a_message_that_breaks_its_batch_is_isolated_and_the_others_are_stored(
     assert len(world.readings(space, "hba1c")) == 1
 
 
+@pytest.mark.slow  # ten seconds
 def test_a_database_that_lacks_what_is_needed_ends_ingestion_and_no_message_is_blamed(
     stack: Stack, sender: Sender, space: UUID
 ) -> None:
@@ -214,6 +215,7 @@ def test_sigterm_finishes_what_was_taken_and_loses_nothing(stack: Stack, sender:
     exactly_once(stack, space, 400)
 
 
+@pytest.mark.slow  # the broker sends again after 10 s; test_faults.py kills one too
 def test_what_a_killed_worker_held_is_stored_by_the_next(stack: Stack, sender: Sender, space: UUID) -> None:
     with owner(stack.world) as somebody:  # so that it dies with messages in hand
         somebody.execute("LOCK TABLE gateway.device_activity IN ACCESS EXCLUSIVE MODE")
