@@ -40,10 +40,6 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 # Their rules are those of other looks; all pages in six of them take minutes.
 SELDOM = ("english", "tablet", "forced-colours")
-    "english",
-    "tablet",
-    "forced-colours",
-)  # their rules are those of other looks; all pages in six of them take minutes
 # Where pages are those of another look, what this one can break; else every rule. Contrasts take most of the time.
 RULES: dict[str, dict[str, Any]] = {
     "english": {"runOnly": ["html-has-lang", "html-lang-valid", "document-title", "button-name", "link-name", "label"]},
