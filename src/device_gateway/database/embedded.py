@@ -217,5 +217,5 @@ def _as_somebody() -> list[str]:
 
 
 def _ended_with_parent() -> list[str]:
-    """Linux: a fast shutdown (SIGINT) when the process that started the server dies, even by kill -9."""
+    """Linux: a fast shutdown (SIGINT) when the thread that started the server ends, its process killed or not."""
     return ["setpriv", "--pdeathsig", "INT"] if sys.platform == "linux" and shutil.which("setpriv") else []

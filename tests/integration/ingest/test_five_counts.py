@@ -19,6 +19,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +33,7 @@ from raw_device import RawDevice
 from device_gateway.devices.credentials import new_password
 
 SEED = 20261122
+DISTURBER = ThreadPoolExecutor(1)  # a server that is started again ends with the thread that started it
 WORKERS = 3
 SLOTS = "8"  # three workers have three, three and two of them
 MOST_RSS_MB = 250  # of a worker at its peak: 80 MB when it has started, its window of messages, a batch of rows
@@ -193,7 +195,7 @@ async def disturb(trial: Trial, at: Sequence[tuple[float, Disturb]]) -> None:
     for share, disturbance in at:
         while trial.acknowledged < share * trial.total:  # noqa: ASYNC110  # it is the sum of many devices' counts
             await asyncio.sleep(0.01)
-        await asyncio.to_thread(disturbance, trial)
+        await asyncio.get_running_loop().run_in_executor(DISTURBER, disturbance, trial)
 
 
 def assert_accounted(trial: Trial) -> None:
