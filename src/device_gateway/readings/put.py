@@ -34,6 +34,7 @@ PG_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL counts microseconds fr
 MICROSECOND = timedelta(microseconds=1)
 DAY_US = 86_400_000_000
 REPLAY_MEMORY = 0.8  # weight of the past in the moving share of replayed batches: about the last five count
+REPEATS = 4  # of a transaction that a missing partition or a deadlock ended, before the last attempt
 REPLAY_SHARE = 0.5  # above it COPY is not tried: with half the batches replayed, the failed attempts cost more
 WRITE_BYTES = 32_768  # handed to the connection at once: each time costs a system call
 
@@ -87,11 +88,14 @@ class ReadingWriter:
                 self._replays *= REPLAY_MEMORY
                 return outcomes
         taken.extend(rest)  # what COPY was refused before it read
-        try:
-            return self._tell_apart(taken, then)
-        except errors.CheckViolation:
-            self._ensure_partitions(taken)
-            return self._tell_apart(taken, then)
+        for _ in range(REPEATS):
+            try:
+                return self._tell_apart(taken, then)
+            except errors.CheckViolation:
+                self._ensure_partitions(taken)
+            except errors.DeadlockDetected:
+                pass  # with a COPY of others, whose rows come in any order: it goes on, and these rows come after it
+        return self._tell_apart(taken, then)
 
     def _copy(
         self, parts: Iterator[Packed], taken: list[Packed], then: Callable[[Sequence[Outcome]], None]
