@@ -82,67 +82,6 @@ CREATE INDEX ON catalogue.revocation_notice (app_id, happened_at);
 GRANT SELECT, INSERT, UPDATE (due_at, attempts, attempted_at, last_answer, delivered_at, given_up_at)
   ON catalogue.revocation_notice TO gateway_app;
 
--- ---- what a token is worth at this moment ----------------------------------------------------------------------------
-DROP FUNCTION catalogue.grant_of_token(bytea), catalogue.open_token(bytea), catalogue.open_code(bytea);
-DROP VIEW catalogue.token_state, catalogue.code_state, catalogue.grant_state;
-
--- A consent counts while its date has not come, the version in force has its purpose word for word, and no question about
--- a new version is left unanswered beyond its limit. A grant ends with the last consent under it. In the space of a
--- simulated patient an app of the same vendor is its undecided application, and every other app is nothing.
-CREATE VIEW catalogue.grant_state AS
-  SELECT g.id AS grant_id, g.pairing_id, g.subject, g.person, g.scope AS grant_scope, g.created_at AS grant_created_at,
-    least(g.expires_at, k.ends_at) AS grant_expires_at, g.revoked_at AS grant_revoked_at, g.revoked_reason,
-    a.id AS app_id, a.client_id, a.status AS app_status, v.name AS app_name, v.profile,
-    CASE WHEN w.waits THEN '[]' ELSE k.consented END AS consented, w.waits AS waits_for_answer,
-    s.subject IS NOT NULL AS in_sandbox, g.tested_application
-  FROM catalogue.access_grant g
-  JOIN catalogue.pairing r ON r.id = g.pairing_id
-  JOIN catalogue.app a ON a.id = r.app_id
-  LEFT JOIN catalogue.sandbox_space s ON s.subject = g.subject
-  JOIN catalogue.application v ON v.id = CASE
-    WHEN s.subject IS NULL THEN a.application_id
-    WHEN s.ended_at IS NULL AND s.vendor_id = a.vendor_id THEN (SELECT n.id FROM catalogue.application n
-      WHERE n.app_id = a.id AND n.state IN ('submitted', 'admissible') ORDER BY n.version DESC LIMIT 1) END
-  CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM catalogue.reapproval q
-      WHERE q.pairing_id = g.pairing_id AND q.answered_at IS NULL AND q.limit_at <= now()) AS waits) w
-  CROSS JOIN LATERAL (SELECT max(c.ends_at) AS ends_at,
-      coalesce(jsonb_agg(jsonb_build_object('key', f.key, 'fr', f.name_fr, 'en', f.name_en,
-        'scope', f.read_scope || ' ' || f.write_scope) ORDER BY f.position)
-        FILTER (WHERE f.id IS NOT NULL AND c.ends_at > now()), '[]') AS consented
-    FROM catalogue.consent c JOIN catalogue.purpose p ON p.id = c.purpose_id
-    LEFT JOIN catalogue.purpose f ON f.application_id = v.id AND f.same_as = p.same_as
-    WHERE c.pairing_id = g.pairing_id AND c.withdrawn_at IS NULL) k;
-CREATE VIEW catalogue.token_state AS
-  SELECT t.hash, t.kind, t.scope, t.issued_at, t.expires_at, t.used_at, t.revoked_at, t.sealed, t.certificate, g.*
-  FROM catalogue.token t JOIN catalogue.grant_state g USING (grant_id);
-CREATE VIEW catalogue.code_state AS
-  SELECT c.hash, c.redirect_uri, c.code_challenge, c.expires_at, c.used_at, g.*
-  FROM catalogue.authorization_code c JOIN catalogue.grant_state g USING (grant_id);
-
-CREATE FUNCTION catalogue.grant_of_token(wanted bytea) RETURNS SETOF catalogue.token_state
-  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-  AS 'SELECT * FROM catalogue.token_state WHERE hash = wanted';
-CREATE FUNCTION catalogue.open_token(wanted bytea) RETURNS SETOF catalogue.token_state
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE space uuid;
-BEGIN
-  SELECT subject INTO space FROM catalogue.token WHERE hash = wanted FOR UPDATE;
-  IF FOUND THEN
-    PERFORM set_config('app.space', space::text, true);
-    RETURN QUERY SELECT * FROM catalogue.token_state WHERE hash = wanted;
-  END IF;
-END $$;
-CREATE FUNCTION catalogue.open_code(wanted bytea) RETURNS SETOF catalogue.code_state
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE space uuid;
-BEGIN
-  SELECT subject INTO space FROM catalogue.authorization_code WHERE hash = wanted FOR UPDATE;
-  IF FOUND THEN
-    PERFORM set_config('app.space', space::text, true);
-    RETURN QUERY SELECT * FROM catalogue.code_state WHERE hash = wanted;
-  END IF;
-END $$;
-
 -- ---- what jobs must find before the space is known: ids only ---------------------------------------------------------
 -- Ask every patient who is connected with an app, in one statement. A question that is still open keeps its limit.
 CREATE FUNCTION catalogue.ask_again(wanted_app uuid, version uuid, former uuid, at timestamptz, until timestamptz)
@@ -176,9 +115,9 @@ CREATE FUNCTION catalogue.apps_lists_due(before timestamptz) RETURNS TABLE (subj
   GROUP BY c.subject, l.sent_at HAVING l.sent_at IS NOT NULL OR min(c.given_at) <= before
   ORDER BY c.subject LIMIT 500 $$;
 
-REVOKE ALL ON FUNCTION catalogue.grant_of_token(bytea), catalogue.open_token(bytea), catalogue.open_code(bytea),
+REVOKE ALL ON FUNCTION
   catalogue.ask_again(uuid, uuid, uuid, timestamptz, timestamptz), catalogue.reapprovals_to_tell(timestamptz),
   catalogue.consents_ended(timestamptz), catalogue.apps_lists_due(timestamptz) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION catalogue.grant_of_token(bytea), catalogue.open_token(bytea), catalogue.open_code(bytea),
+GRANT EXECUTE ON FUNCTION
   catalogue.ask_again(uuid, uuid, uuid, timestamptz, timestamptz), catalogue.reapprovals_to_tell(timestamptz),
   catalogue.consents_ended(timestamptz), catalogue.apps_lists_due(timestamptz) TO gateway_app;
