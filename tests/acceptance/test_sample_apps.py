@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 import requests
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
-from third_parties import Json, decide, device_of, iso, journal_of, weight
+from third_parties import Json, decide, device_of, iso, journal_of, sign_in, weight
 
 pytestmark = pytest.mark.timeout(180)  # seconds; the first test waits for the demo
 
@@ -65,6 +66,47 @@ def test_the_agenda_app_shows_the_weight_of_today_and_gives_its_access_back_when
     newest = next(line for line in journal_of(browser_of(), demo["base_url"], alice) if "You signed in" not in line)
     assert "access" in newest
     assert "ended" in newest
+
+
+def test_the_portal_opens_an_app_on_the_patient_who_clicked_and_on_nobody_else(
+    *, demo: dict[str, Any], alice: Json, bruno: Json, page: Page, app: Callable[[str], Json], weighed: str
+) -> None:
+    agenda = app("Mon Agenda Santé")
+    launches: list[str] = []
+    page.on("request", lambda request: launches.append(request.url) if "/launch?" in request.url else None)
+    sign_in(page, demo["base_url"], alice)
+    page.goto(f"{demo['base_url']}/catalogue")
+    page.get_by_role("link", name=agenda["name"]).first.click()
+    link = page.locator("a[href$='/launch']")
+    opens = f"{demo['base_url']}{link.get_attribute('href')}"
+    link.click()
+    decide(page, alice, ("prepare-consultation",), redirect_uri=agenda["url"])
+    page.wait_for_url(agenda["url"])
+    assert f"{weighed.replace('.', ',')} kg" in page.inner_text("main"), (
+        "the patient was signed in: one answer, no more"
+    )
+    patient = page.inner_text("#patient")
+    [used] = launches
+    assert parse_qs(urlsplit(used).query)["iss"] == [demo["fhir_url"]]
+
+    page.goto(used)
+    page.wait_for_url(agenda["url"])
+    assert "invalid_request" in page.inner_text("main"), "a launch is good once"
+    page.locator("form[action='/connect'] button").click()
+    decide(page, alice, ("prepare-consultation",), redirect_uri=agenda["url"])
+    page.wait_for_url(agenda["url"])
+    assert page.inner_text("#patient") == patient, "whichever way, it is the same patient to this app"
+
+    with requests.Session() as hers, requests.Session() as his:
+        for session, person in ((hers, alice), (his, bruno)):
+            session.post(f"{demo['base_url']}/login", data=person, timeout=10)
+        opened = hers.get(opens, allow_redirects=False, timeout=10).headers["location"]
+        assert "invalid_request" in his.get(opened, timeout=10).text, "a launch is one person's"
+        assert "/oauth/authorize?" in hers.get(opened, timeout=10).url, "and still hers"
+        foreign = opened.replace(quote(demo["fhir_url"], safe=""), quote("https://evil.example/fhir", safe=""))
+        refused = his.get(foreign, allow_redirects=False, timeout=10)
+    assert refused.status_code == 400
+    assert "autre serveur" in refused.text
 
 
 def test_the_teleconsultation_app_shows_what_is_shared_and_says_what_is_not(

@@ -7,6 +7,7 @@ from device_simulators.apps.measures import BLOOD_GLUCOSE, BLOOD_PRESSURE, WEIGH
 HOST = "127.0.0.1"  # of the sample apps; the literal address, as RFC 8252 §8.3 asks, not ``localhost``
 DEVICE_SCOPE = "patient/Device.rs"
 CALLBACK_PATH = "/callback"
+LAUNCH_PATH = "/launch"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,10 @@ class AppDescription:
         """What to register for an app that listens on `port` of this machine."""
         return (own_url(port) + CALLBACK_PATH,)
 
+    def launch_uri(self, port: int) -> str:
+        """Where a portal opens the app (SMART App Launch 2.2, "EHR launch")."""
+        return own_url(port) + LAUNCH_PATH
+
     @property
     def measures(self) -> tuple[Measure, ...]:
         """Everything that the app reads, once, in the order of its purposes."""
@@ -64,8 +69,16 @@ class AppDescription:
     @property
     def scope(self) -> str:
         """What the app asks for: one patient, also while the patient is away, and what its purposes read."""
+        return self._scope("launch/patient")
+
+    @property
+    def scope_of_launch(self) -> str:
+        """The same where a portal opened the app: the patient is the one of the launch."""
+        return self._scope("launch")
+
+    def _scope(self, context: str) -> str:
         read = [scope for purpose in self.purposes for scope in purpose.read_scope.split()]
-        return " ".join(["launch/patient", "offline_access", *dict.fromkeys(read)])
+        return " ".join([context, "offline_access", *dict.fromkeys(read)])
 
 
 def own_url(port: int) -> str:

@@ -35,13 +35,19 @@ class Question:
     verifier: str = field(repr=False)
 
 
-async def ask(registration: Registration, endpoints: Endpoints, scope: str) -> tuple[str, Question]:
-    """Where to send the browser, and what to keep meanwhile."""
+async def ask(
+    registration: Registration, endpoints: Endpoints, scope: str, launch: str | None = None
+) -> tuple[str, Question]:
+    """Where to send the browser, and what to keep meanwhile. `launch`: what the portal opened the app with."""
     verifier = generate_token(VERIFIER_LENGTH)
     # `aud` names the FHIR server that the token is for: a counterfeit of it could otherwise be handed a real token.
     async with oauth_client(registration, endpoints) as client:
         url, state = client.create_authorization_url(
-            endpoints.authorization, code_verifier=verifier, scope=scope, aud=endpoints.fhir
+            endpoints.authorization,
+            code_verifier=verifier,
+            scope=scope,
+            aud=endpoints.fhir,
+            **({"launch": launch} if launch else {}),
         )
     return url, Question(endpoints, state, verifier)
 

@@ -1,5 +1,6 @@
-"""A sample app as a web application: welcome, connect, callback, measurements, disconnect."""
+"""A sample app as a web application: welcome, connect or launch, callback, measurements, disconnect."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from device_simulators.apps.app_descriptions import CALLBACK_PATH, AppDescription
+from device_simulators.apps.app_descriptions import CALLBACK_PATH, LAUNCH_PATH, AppDescription
 from device_simulators.apps.authorization import NotOurs, Refused, ask, take_answer
 from device_simulators.apps.client import Registration
 from device_simulators.apps.connection import AccessWithdrawn, Connection, Unavailable
@@ -23,6 +24,7 @@ from device_simulators.apps.visitors import Visitor, Visitors
 from device_simulators.apps.words import WORDS
 
 SHOWN = timedelta(days=30)  # what the patient was told that we read
+MAX_LAUNCH = 1000  # characters of the launch that we hand back; gateways send a few dozen
 
 Step = Callable[[Request, Visitor], Awaitable[Response]]
 
@@ -44,6 +46,7 @@ def build_app(setup: Setup) -> Starlette:
         routes=[
             Route("/", site.visited(site.home)),
             Route("/connect", site.visited(site.connect), methods=["POST"]),
+            Route(LAUNCH_PATH, site.visited(site.launch)),
             Route(CALLBACK_PATH, site.visited(site.callback)),
             Route("/disconnect", site.visited(site.disconnect), methods=["POST"]),
             Route("/healthz", _alive),
@@ -97,12 +100,18 @@ class Site:
     async def connect(self, request: Request, visitor: Visitor) -> Response:
         if not await _is_from(request, visitor):
             return self._home(request, visitor, "too_old")
-        try:
-            endpoints = await discover(self._setup.base_url)
-        except (httpx2.HTTPError, NotUsable, ValueError, KeyError):
-            return self._told(request, visitor, "unavailable", status=503)
-        url, visitor.question = await ask(self._setup.registration, endpoints, self._setup.app.scope)
-        return RedirectResponse(url, 303)
+        return await self._ask(request, visitor, self._setup.app.scope)
+
+    async def launch(self, request: Request, visitor: Visitor) -> Response:
+        """A portal opens the app on a patient. Anybody can write such a link: only the gateway that this app was set up
+        for is asked, and it knows who is signed in and whether the launch is theirs."""
+        issuers, launches = (request.query_params.getlist(name) for name in ("iss", "launch"))
+        if [issuer.rstrip("/") for issuer in issuers] != [f"{self._setup.base_url}/fhir"]:
+            return self._told(request, visitor, "foreign", status=400)
+        if len(launches) != 1 or not 0 < len(launches[0]) <= MAX_LAUNCH:
+            return self._told(request, visitor, "not_ours", status=400)
+        await _forget(visitor)  # it may be another person's: what was open before is not shown beside the new launch
+        return await self._ask(request, visitor, self._setup.app.scope_of_launch, launches[0])
 
     async def callback(self, request: Request, visitor: Visitor) -> Response:
         """The gateway's answer. The code leaves the address bar with the redirect to the page."""
@@ -134,6 +143,15 @@ class Site:
         visitor.connection = None
         return self._home(request, visitor, "disconnected")
 
+    async def _ask(self, request: Request, visitor: Visitor, scope: str, launch: str | None = None) -> Response:
+        """To the gateway, with a question that nobody else has."""
+        try:
+            endpoints = await discover(self._setup.base_url)
+        except (httpx2.HTTPError, NotUsable, ValueError, KeyError):
+            return self._told(request, visitor, "unavailable", status=503)
+        url, visitor.question = await ask(self._setup.registration, endpoints, scope, launch)
+        return RedirectResponse(url, 303)
+
     async def not_found(self, request: Request, _error: Exception) -> Response:
         return self._told(request, Visitor(), "not_found", status=404)
 
@@ -161,6 +179,14 @@ class Site:
         """To the page, which shows `notice` once."""
         visitor.notice = WORDS[notice][language_of(request)].format(error=error)
         return RedirectResponse(self._setup.own_url, 303)
+
+
+async def _forget(visitor: Visitor) -> None:
+    """Give back what is connected; where the gateway does not answer, it is forgotten all the same."""
+    connection, visitor.connection = visitor.connection, None
+    if connection is not None:
+        with contextlib.suppress(Unavailable):
+            await connection.give_back()
 
 
 async def _is_from(request: Request, visitor: Visitor) -> bool:

@@ -66,6 +66,11 @@ WORDS: Final[dict[str, Texts]] = {
         "fr": "Cette réponse n'appartient à aucune demande de ce navigateur. Recommencez depuis cette page.",
         "en": "This answer belongs to no request of this browser. Begin again from this page.",
     },
+    "foreign": {
+        "fr": "Ce lien vient d'un autre serveur que celui de votre espace santé : nous ne le suivons pas.",
+        "en": "This link is from another server than that of your health space: we do not follow it.",
+    },
+    "whose": {"fr": "Espace santé ouvert :", "en": "Health space shown:"},
     "unavailable": {
         "fr": "Votre espace santé ne répond pas pour le moment. Réessayez dans un instant.",
         "en": "Your health space does not answer at the moment. Try again shortly.",

@@ -72,6 +72,7 @@ def _application(description: AppDescription, port: int) -> Application:
         description=description.description,
         profile=description.profile,
         redirect_uris=description.redirect_uris(port),
+        launch_uri=description.launch_uri(port),
         purposes=tuple(
             PurposeDraft(p.key, p.name, p.wording, p.required, p.retention_days, p.read_scope, p.write_scope)
             for p in description.purposes

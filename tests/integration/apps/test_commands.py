@@ -62,6 +62,7 @@ def test_the_catalogue_accepts_what_the_vendor_submits(description: AppDescripti
         description=description.description,
         profile=description.profile,
         redirect_uris=description.redirect_uris(9),
+        launch_uri=description.launch_uri(9),
         purposes=tuple(
             PurposeDraft(p.key, p.name, p.wording, p.required, p.retention_days, p.read_scope, p.write_scope)
             for p in description.purposes
@@ -71,6 +72,7 @@ def test_the_catalogue_accepts_what_the_vendor_submits(description: AppDescripti
     asked = parse_scopes(description.scope)
     assert not asked.unknown
     assert asked.offline
+    assert parse_scopes(description.scope_of_launch).resources == asked.resources
     purposes = {str(scope) for p in description.purposes for scope in parse_scopes(p.read_scope).resources}
     assert {str(scope) for scope in asked.resources} == purposes, "it asks for what its purposes say, and no more"
 

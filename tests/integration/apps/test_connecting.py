@@ -89,6 +89,51 @@ async def test_what_was_entered_in_error_is_not_shown(browser: httpx2.AsyncClien
     assert "7.25" not in page
 
 
+async def test_a_portal_that_the_app_was_set_up_for_opens_it_on_its_patient(
+    browser: httpx2.AsyncClient, gateway: Any
+) -> None:
+    await connect(browser, gateway)
+    opened = await browser.get("/launch", params={"iss": f"{gateway.url}/fhir", "launch": "of today"})
+    first = {name: values[0] for name, values in parse_qs(urlsplit(opened.headers["location"]).query).items()}
+    assert gateway.revoked == ["again"], "what was open in this browser may be somebody else's"
+    assert (first["launch"], first["aud"], first["code_challenge_method"]) == (
+        "of today",
+        f"{gateway.url}/fhir",
+        "S256",
+    )
+    assert first["scope"].split()[0] == "launch"
+    assert "launch/patient" not in first["scope"]
+    again = await browser.get("/launch", params={"iss": f"{gateway.url}/fhir", "launch": "of today"})
+    second = {name: values[0] for name, values in parse_qs(urlsplit(again.headers["location"]).query).items()}
+    assert first["state"] != second["state"]
+    assert first["code_challenge"] != second["code_challenge"]
+    stale = await browser.get("/callback", params={"code": "c", "state": first["state"], "iss": gateway.url})
+    assert stale.status_code == 400
+    gateway.token |= {"patient": "who opened it"}
+    await browser.get("/callback", params={"code": "c", "state": second["state"], "iss": gateway.url})
+    assert "who opened it" in (await browser.get("/")).text
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "iss=https://elsewhere.example/fhir&launch=x",
+        "iss={url}.evil.example/fhir&launch=x",
+        "iss={url}/fhir&iss=https://elsewhere.example/fhir&launch=x",
+        "iss={url}/fhir",
+        "iss={url}/fhir&launch=",
+        "iss={url}/fhir&launch=x&launch=y",
+        "launch=x",
+    ],
+)
+async def test_a_launch_of_another_server_or_without_a_launch_is_not_followed(
+    browser: httpx2.AsyncClient, gateway: Any, sent: str
+) -> None:
+    answer = await browser.get("/launch?" + sent.format(url=gateway.url))
+    assert answer.status_code == 400
+    assert "location" not in answer.headers
+
+
 @pytest.mark.parametrize("wrong", ["https://elsewhere.example", None])
 async def test_an_answer_of_another_issuer_or_of_none_is_not_exchanged(
     browser: httpx2.AsyncClient, gateway: Any, wrong: str | None
