@@ -26,7 +26,14 @@ from app_catalog.consents.history import GivenConsent, consents_given
 from app_catalog.consents.letters import list_seen, send_lists, tell_questions, unseen_list
 from app_catalog.consents.news import AppNews, app_news
 from app_catalog.consents.period import SOON, NoSuchEnd, chosen_end, ends_offered, last_day
-from app_catalog.consents.reapproval import Question, Unanswerable, answer_question, on_majority, open_question
+from app_catalog.consents.reapproval import (
+    Question,
+    Unanswerable,
+    WordsChanged,
+    answer_question,
+    on_majority,
+    open_question,
+)
 from app_catalog.consents.revocation import on_password_changed, revoke_pairing, withdraw_purpose
 from app_catalog.consents.sign_out import on_signed_out
 from app_catalog.consents.wording import Wording, wording
@@ -127,6 +134,7 @@ __all__ = [
     "ValueSets",
     "Wiring",
     "Wording",
+    "WordsChanged",
     "WrongState",
     "agree_to_purpose",
     "allowed_codes",

@@ -126,4 +126,7 @@ def _object(part: str) -> dict[str, Any]:
         raise NotProven("no JSON") from None
     if not isinstance(found, dict):
         raise NotProven("no object")
+    # JSON can write what is no text: NUL, half a surrogate pair. The database takes neither.
+    if not all(text.isprintable() for text in found.values() if isinstance(text, str)):
+        raise NotProven("a text that cannot be shown")
     return found

@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app_catalog.consents.pairing import agreed_keys, current_end, give, locked_pairing
-from app_catalog.consents.reapproval import open_question
+from app_catalog.consents.reapproval import WordsChanged, open_question
 from app_catalog.consents.wording import language_of
 from app_catalog.errors import Unknown, WrongState
 from app_catalog.events import EventName
@@ -18,6 +18,7 @@ async def agree_to_purpose(
     subject: UUID,
     app_id: UUID,
     key: str,
+    words: UUID,
     *,
     person: Person,
     journal: Journal,
@@ -27,8 +28,10 @@ async def agree_to_purpose(
     """Agree to the purpose `key` as the version in force words it, until the day that holds for the app. It opens what
     the app asked for when it was connected, and no more.
 
+    words  what the patient has read (`Purpose.same_as`)
+
     Raises Unknown for an app that is not connected or has no such purpose, WrongState where it is agreed to already or
-    the app awaits an answer about all of it.
+    the app awaits an answer about all of it, WordsChanged where the purpose says something else than what was read.
     """
     async with space(connection, subject):
         pairing_id = await locked_pairing(connection, app_id, subject)
@@ -39,6 +42,8 @@ async def agree_to_purpose(
             raise Unknown
         if key in await agreed_keys(connection, app, subject, now) or await open_question(connection, app_id, subject):
             raise WrongState
+        if purpose.same_as != words:
+            raise WordsChanged
         await give(
             connection, pairing_id, app, [purpose], subject=subject, person_id=person.id,
             language=language_of(person.language), data_plane=data_plane, now=now, ends_at=ends_at,

@@ -4,6 +4,7 @@ What a purpose says word for word as before goes on until the limit; what is new
 until the patient agrees; after the limit nothing is opened until they answer. `catalogue.grant_at` sees to that.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -24,7 +25,8 @@ ASK_OF_AGE: Final = """INSERT INTO catalogue.reapproval (pairing_id, subject, ap
     former_application_id, reason, asked_at, limit_at)
   SELECT r.id, r.subject, r.app_id, a.application_id, a.application_id, 'majority', %(now)s, %(until)s
   FROM catalogue.pairing r JOIN catalogue.app a ON a.id = r.app_id
-  WHERE r.subject = %(subject)s AND a.application_id IS NOT NULL AND EXISTS (SELECT FROM catalogue.consent c
+  WHERE r.subject = %(subject)s AND a.application_id IS NOT NULL AND a.status <> 'DEREFERENCED'
+    AND EXISTS (SELECT FROM catalogue.consent c
     WHERE c.pairing_id = r.id AND c.withdrawn_at IS NULL AND c.ends_at > %(now)s)
   ON CONFLICT (pairing_id) WHERE answered_at IS NULL DO NOTHING"""
 OPEN: Final = """SELECT id, pairing_id, app_id, application_id, former_application_id, reason, asked_at, limit_at
@@ -52,6 +54,10 @@ class Question:
 
 class Unanswerable(WrongState):
     """A required purpose is left out, or every purpose is."""
+
+
+class WordsChanged(WrongState):
+    """A purpose says something else by now than what the patient has read."""
 
 
 async def on_new_version(connection: Connection, *, app_id: UUID, version: UUID, former: UUID, now: datetime) -> None:
@@ -85,7 +91,7 @@ async def answer_question(
     connection: Connection,
     subject: UUID,
     app_id: UUID,
-    keys: frozenset[str],
+    read: Mapping[str, UUID],
     *,
     ends_at: datetime | None = None,
     person: Person,
@@ -93,25 +99,28 @@ async def answer_question(
     data_plane: DataPlane,
     now: datetime,
 ) -> None:
-    """Agree to the purposes `keys` of the version in force, and to no other.
+    """Agree to some purposes of the version in force, and to no other.
 
+    read     what is agreed to: keys of purposes, each with the words that the patient has read (`Purpose.same_as`)
     ends_at  when that ends; as before where nothing is said
 
-    Raises Unknown where nothing is asked, Unanswerable where a required purpose or every purpose is left out: then the
-    app is kept as it is, or disconnected.
+    Raises Unknown where nothing is asked, WordsChanged where other words are in force by now, Unanswerable where a
+    required purpose or every purpose is left out: then the app is kept as it is, or disconnected.
     """
     async with space(connection, subject):
         pairing_id = await locked_pairing(connection, app_id, subject)
         app = await app_by_id(connection, app_id)
         if app is None or pairing_id is None or await open_question(connection, app_id, subject) is None:
             raise Unknown
-        ticked = [purpose for purpose in app.purposes if purpose.key in keys]
-        if not ticked or any(purpose.required and purpose.key not in keys for purpose in app.purposes):
+        ticked = [purpose for purpose in app.purposes if purpose.key in read]
+        if any(purpose.same_as != read[purpose.key] for purpose in ticked):
+            raise WordsChanged
+        if not ticked or any(purpose.required and purpose.key not in read for purpose in app.purposes):
             raise Unanswerable
         before = frozenset((await current(connection, pairing_id)).values())
         ends_at = ends_at or await current_end(connection, app_id, subject, now)
         offered = {purpose.key for purpose in app.purposes}
-        unticked, gone = sorted(before & offered - keys), sorted(before - offered)
+        unticked, gone = sorted(before & offered - read.keys()), sorted(before - offered)
         await withdraw(connection, pairing_id, unticked, person_id=person.id, now=now)
         await withdraw(connection, pairing_id, gone, person_id=person.id, now=now, closed_as="replaced")
         await give(

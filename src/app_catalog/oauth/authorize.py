@@ -37,8 +37,8 @@ PATH = "/oauth/authorize"
 CLOSED = marked("This request is no longer open: go back to the app and begin again.")
 NOT_INVITED = "The app is in service for a circle of invited patients."
 ADD_REQUEST = """INSERT INTO catalogue.authorization_request (id, subject, person, app_id, redirect_uri, scope, state,
-    code_challenge, expires_at, nonce, launch)
-  VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+    code_challenge, expires_at, nonce, launch, application_id)
+  VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
 
 
 async def authorize(wiring: Wiring, request: Request) -> Response:
@@ -171,6 +171,7 @@ async def _keep(wiring: Wiring, connection: Connection, asked: Asked) -> Pending
         await connection.execute(
             ADD_REQUEST,
             (pending.id, subject, person.id, app.id, pending.redirect_uri, str(pending.scopes), pending.state,
-             pending.code_challenge, now + lifetimes.AUTHORIZATION_REQUEST, pending.nonce, pending.launch),
+             pending.code_challenge, now + lifetimes.AUTHORIZATION_REQUEST, pending.nonce, pending.launch,
+             app.application_id),
         )  # fmt: skip
     return pending

@@ -37,7 +37,7 @@ from app_catalog.words import marked
 PATH = "/oauth/consent"
 TAKE_REQUEST = """UPDATE catalogue.authorization_request SET answered_at = %(now)s
   WHERE id = %(id)s AND person = %(person)s AND answered_at IS NULL AND expires_at > %(now)s
-  RETURNING app_id, redirect_uri, scope, state, code_challenge, nonce, launch"""
+  RETURNING app_id, redirect_uri, scope, state, code_challenge, nonce, launch, application_id"""
 
 STALE = marked("This page is too old: go back to the app and begin again.")
 NEEDED = marked("The app cannot work without the purposes that it says are required: tick them, or refuse.")
@@ -153,7 +153,7 @@ async def _pending(connection: Connection, given: Answer) -> PendingRequest:
         app = await app_for(connection, row.app_id, given.subject)
     except NotAllowed:
         app = None
-    if app is None:
+    if app is None or app.application_id != row.application_id:  # the patient has read the words of another version
         raise Refused("invalid_request", CLOSED)
     return PendingRequest(
         given.request_id, app, row.redirect_uri, parse(row.scope), row.state, row.code_challenge, row.nonce, row.launch,

@@ -1,6 +1,7 @@
 """``/apps/…``: until when an app may go on, what changed in it, and every consent that was ever given."""
 
 import json
+from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -13,6 +14,7 @@ from app_catalog import (
     GivenConsent,
     NoSuchEnd,
     Unanswerable,
+    WordsChanged,
     agree_to_purpose,
     answer_question,
     changes,
@@ -47,6 +49,7 @@ CLOSED = {
 AGREE = "agree-"  # and the key of a purpose
 WRONG_END = _("Choose until when, or give a day between tomorrow and a year from now.")
 REQUIRED = _("The app cannot work without the purposes it says are required: tick them, or disconnect it.")
+CHANGED = _("The app has changed again while you were reading: this is what it says now.")
 
 router = APIRouter(prefix="/apps", include_in_schema=False)
 
@@ -117,23 +120,31 @@ async def agree_page(request: Request, account: Patient, app: UUID, purpose: str
     if offered is None:
         raise NotFound
     data_plane, language = wiring_of(request).data_plane, pages_of(request).words(request).language
-    context = {"connected": connected, "key": purpose, "shown": wording(connected.app, offered, language, data_plane)}
+    context = {
+        "connected": connected,
+        "key": purpose,
+        "shown": wording(connected.app, offered, language, data_plane),
+        "same_as": offered.same_as,
+    }
     return pages_of(request).render(request, "app_agree.html", context)
 
 
 @router.post("/{app}/agree")
 async def agree(request: Request, account: Patient, app: UUID) -> Response:
-    """Field `purpose`: its key."""
+    """Fields `purpose`: its key; `words`: which words of it the page has shown."""
     form = await read_form(request)
     check_token(form, account)
     connected, wiring, key = await connected_app(request, account, app), wiring_of(request), form.get("purpose", "")
     if key not in {one.key for one in connected.offered}:
         raise NotFound
-    async with pool_of(request).connection() as connection:
-        await agree_to_purpose(
-            connection, space_of(account), app, key, person=account, journal=wiring.journal,
-            data_plane=wiring.data_plane, now=wiring.clock(),
-        )  # fmt: skip
+    try:
+        async with pool_of(request).connection() as connection:
+            await agree_to_purpose(
+                connection, space_of(account), app, key, _words(form.get("words")), person=account,
+                journal=wiring.journal, data_plane=wiring.data_plane, now=wiring.clock(),
+            )  # fmt: skip
+    except WordsChanged:
+        return RedirectResponse(f"/apps/{app}/agree?purpose={quote(key)}", 303)  # to be read as it is now
     return RedirectResponse("/apps?done=agreed", 303)
 
 
@@ -145,11 +156,13 @@ async def version_page(request: Request, account: Patient, app: UUID) -> Respons
 
 @router.post("/{app}/version")
 async def version(request: Request, account: Patient, app: UUID) -> Response:
-    """A field `agree-` with its key for each purpose agreed to; `ends` and `ends_on` as on the consent page."""
+    """A field `agree-` with its key for each purpose agreed to, which says what words of it the page has shown; `ends`
+    and `ends_on` as on the consent page."""
     form = await read_form(request)
     check_token(form, account)
     connected, wiring = await connected_app(request, account, app), wiring_of(request)
-    ticked = frozenset(name.removeprefix(AGREE) for name in form if name.startswith(AGREE))
+    read = {name.removeprefix(AGREE): _words(words) for name, words in form.items() if name.startswith(AGREE)}
+    ticked = frozenset(read)
     now = wiring.clock()
     if not ticked:
         return RedirectResponse(f"/apps/{app}/disconnect?last=yes", 303)
@@ -159,14 +172,24 @@ async def version(request: Request, account: Patient, app: UUID) -> Response:
         )
         async with pool_of(request).connection() as connection:
             await answer_question(
-                connection, space_of(account), app, ticked, ends_at=ends_at, person=account, journal=wiring.journal,
+                connection, space_of(account), app, read, ends_at=ends_at, person=account, journal=wiring.journal,
                 data_plane=wiring.data_plane, now=now,
             )  # fmt: skip
     except NoSuchEnd:
         return await _version_page(request, account, app, sent=form, ticked=ticked, fault=WRONG_END)
     except Unanswerable:
         return await _version_page(request, account, app, sent=form, ticked=ticked, fault=REQUIRED)
+    except WordsChanged:
+        return await _version_page(request, account, app, sent=form, fault=CHANGED)
     return RedirectResponse("/apps?done=answered", 303)
+
+
+def _words(text: str | None) -> UUID:
+    """What a form says that it has shown. Raises NotFound for what no page of ours has written."""
+    try:
+        return UUID(text or "")
+    except ValueError:
+        raise NotFound from None
 
 
 def _name(given: list[GivenConsent]) -> str:

@@ -8,6 +8,7 @@ from catalogue_host import GLUCOSE_SCOPE, WEIGHT_SCOPE, ListedPatients, Somebody
 
 from app_catalog import (
     Unanswerable,
+    WordsChanged,
     answer_question,
     app_by_id,
     change_status,
@@ -53,10 +54,13 @@ async def opened(host, token):
     return grant.refusal or " ".join(purpose.key for purpose in grant.consented)
 
 
-async def answer(host, app, person, *keys, **options):
+async def answer(host, app, person, *keys, read=None, **options):
+    """Agree to `keys` as they are in force, or as the patient has `read` them."""
     async with host.pool.connection() as connection:
+        found = await app_by_id(connection, app.app_id)
+        words = {one.key: one.same_as for one in (read or found).purposes if one.key in keys}
         await answer_question(
-            connection, person.subject, app.app_id, frozenset(keys), person=person, journal=host.journal,
+            connection, person.subject, app.app_id, words, person=person, journal=host.journal,
             data_plane=host.data_plane, now=host.now(), **options,
         )  # fmt: skip
 
@@ -65,7 +69,19 @@ async def test_unchanged_purposes_go_on_changed_and_new_ones_open_nothing_until_
     app, ana = await host.approved(purposes=(WEIGHT, GLUCOSE)), patient()
     token = (await app.tokens(ana))["access_token"]
     assert await opened(host, token) == BOTH
-    await new_version(host, app, WEIGHT, OTHER_GLUCOSE, purpose("pressure", read_scope="patient/Observation.rs?code=x"))
+    async with host.pool.connection() as connection:
+        former = await app_by_id(connection, app.app_id)
+    async with host.browser(ana) as browser:
+        page = (await browser.get("/oauth/authorize", params=app.authorization()[0])).text
+        await new_version(
+            host, app, WEIGHT, OTHER_GLUCOSE, purpose("pressure", read_scope="patient/Observation.rs?code=x")
+        )
+        form = {"request": hidden(page, "request"), "csrf_token": ana.csrf_token, "purpose": "glucose"}
+        for decision in ("approve", "deny"):
+            late = await browser.post("/oauth/consent", data=form | {"decision": decision})
+            assert late.status_code == 400, "what was read is not what it says now"
+    with pytest.raises(WordsChanged):
+        await answer(host, app, ana, "weight", "glucose", read=former)
     assert await opened(host, token) == "weight"
     await answer(host, app, ana, "weight", "glucose")
     assert await opened(host, token) == BOTH
@@ -177,7 +193,7 @@ async def test_who_never_connected_or_has_disconnected_is_asked_nothing(host):
     app, ana = await host.approved(purposes=(WEIGHT,)), patient()
     await app.code(ana, ["weight"])
     async with host.pool.connection() as connection:
-        options = {"person": app.reviewer, "journal": host.journal, "data_plane": host.data_plane, "reason": "gone"}
+        options = {"person": app.reviewer, "journal": host.journal, "reason": "gone"}
         await change_status(connection, app.app_id, Status.DEREFERENCED, now=host.now(), **options)
         await on_majority(connection, ana.subject, host.now())
         async with space(connection, ana.subject):

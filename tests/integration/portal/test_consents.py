@@ -4,7 +4,7 @@ import json
 import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import httpx2
@@ -25,8 +25,7 @@ async def home(product: Product, **changes: Any) -> tuple[Any, httpx2.AsyncClien
 
 
 async def upkeep(product: Product, now: datetime) -> None:
-    async with product.app.state.pool.connection() as connection:
-        await keep_consents(product.settings, connection, now)
+    await keep_consents(product.settings, product.app.state.pool, now)
 
 
 async def new_version(product: Product, app_id: UUID) -> None:
@@ -84,9 +83,13 @@ async def test_ends_versions_and_history_of_a_connected_app(product: Product) ->
     page = await browser.get(f"/apps/{app}/version")
     assert re.search(r"<del>.*</del>.*<ins>Something.*</ins>", page.text, re.DOTALL)
     assert re.findall(r'name="agree-(\w+)"[^>]* checked', page.text) == ["weight"]
+    boxes = dict(re.findall(r'name="(agree-\w+)"[^>]* value="([^"]+)"', page.text))
     nothing = await browser.post(f"/apps/{app}/version", data=token)
     assert nothing.headers["location"] == f"/apps/{app}/disconnect?last=yes"
-    agreed = {**token, "agree-weight": "yes", "agree-glucose": "yes", "ends": "keep"}
+    for words, status in ((str(uuid4()), 422), ("yes", 404)):
+        stale = {**token, **boxes, "agree-glucose": words, "ends": "keep"}
+        assert (await browser.post(f"/apps/{app}/version", data=stale)).status_code == status, "other words"
+    agreed = {**token, **boxes, "ends": "keep"}
     answer = await browser.post(f"/apps/{app}/version", data=agreed)
     assert answer.headers["location"] == "/apps?done=answered"
     assert "Awaits your answer" not in text_of((await browser.get("/apps")).text)
@@ -114,8 +117,11 @@ async def test_every_consent_is_exported_as_fhir_r4(product: Product) -> None:
     await product.connect_app(browser, app, "weight", "glucose")
     token = {"csrf_token": field((await browser.get("/apps")).text, "csrf_token")}
     await browser.post(f"/apps/{app}/withdraw", data={**token, "purpose": "weight"})
-    offered = text_of((await browser.get(f"/apps/{app}/agree?purpose=weight")).text)
-    assert "Conservé par l’éditeur pendant 90 jours." in offered
+    page = await browser.get(f"/apps/{app}/agree?purpose=weight")
+    assert "Conservé par l’éditeur pendant 90 jours." in text_of(page.text)
+    stale = await browser.post(f"/apps/{app}/agree", data={**token, "purpose": "weight", "words": str(uuid4())})
+    assert stale.headers["location"] == f"/apps/{app}/agree?purpose=weight", "to be read as it is now"
+    token["words"] = field(page.text, "words")
     await browser.post(f"/apps/{app}/agree", data={**token, "purpose": "weight"})
     for key in ("weight", "nonsense"):
         assert (await browser.post(f"/apps/{app}/agree", data={**token, "purpose": key})).status_code == 404
@@ -179,7 +185,7 @@ async def test_letters_go_to_an_address_that_was_confirmed_and_coming_of_age_ask
     assert "– Glyco+, Acme : jusqu’au " in texts[-1]
     assert "Tous les 90 jours" in text_of((await browser.get("/")).text)
     journal = text_of((await browser.get("/journal")).text)
-    assert "La liste de vos applications connectées vous a été envoyée : 1 application." in journal
+    assert "La liste de vos applications connectées vous a été envoyée\u00a0: 1 application." in journal
     await browser.post("/settings/mail", data={**token, "email": ""})
     assert 'value="ana@mail.example"' not in (await browser.get("/settings")).text
     assert patient.account.subject

@@ -60,6 +60,17 @@ def test_no_claim_breaks_the_check(name, value):
     assert name == "jti"
 
 
+def test_what_json_can_write_and_a_database_cannot_keep_is_no_assertion():
+    for text in ("\0", "a\0b", "\ud800", "\r\n"):
+        for header, claims in (
+            (HEAD, GOOD | {"sub": text}),
+            (HEAD, GOOD | {"jti": text}),
+            (HEAD | {"kid": text}, GOOD),
+        ):
+            with pytest.raises(NotProven):
+                read_assertion(compact(header, claims))
+
+
 @given(st.text())
 def test_no_text_breaks_the_reading(text):
     for each in (text, f"{text}.{text}.{text}", f"e30.{text}.x"):
