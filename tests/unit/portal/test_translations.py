@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,12 @@ def test_plural_forms_follow_each_language() -> None:
     assert french.ungettext(one, many, 0) == "%(num)s appareil appairé"
     assert french.ungettext(one, many, 2) == "%(num)s appareils appairés"
     assert english.ungettext(one, many, 0) == many
+
+
+@pytest.mark.parametrize(("package", "name"), DOMAINS, ids=["portal", "catalogue"])
+def test_french_signs_and_apostrophes_are_typographic(package: Path, name: str) -> None:
+    """U+00A0 before a colon and within guillemets, U+202F before ; ? and !: no line begins with them."""
+    with (package / name).open("rb") as file:
+        texts = [message.string for message in read_po(file, locale="fr") if message.id]
+    each = [one for text in texts for one in (text if isinstance(text, tuple) else (text,))]
+    assert [one for one in each if re.search(r" [:;?!»]|« |\u00a0[;?!]|'", one)] == []
