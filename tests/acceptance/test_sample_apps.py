@@ -145,7 +145,7 @@ def test_a_patient_who_refuses_is_told_that_nothing_was_shared(
     page.locator("form[action='/connect'] button").click()
     decide(page, alice, None, redirect_uri=app("Mon Agenda Santé")["url"])
     page.wait_for_url(app("Mon Agenda Santé")["url"])
-    assert "rien n'a été partagé" in page.inner_text("main")
+    assert "rien n’a été partagé" in page.inner_text("main")
 
 
 def test_an_answer_that_another_server_or_browser_made_is_not_taken(
@@ -162,7 +162,7 @@ def test_an_answer_that_another_server_or_browser_made_is_not_taken(
     state = re.search(r"state(?:=|%3D)([\w-]+)", asked)
     assert state
     page.goto(f"{agenda['redirect_uri']}?code=x&state={state[1]}&iss=https%3A%2F%2Fevil.example")
-    assert "n'appartient à aucune demande" in page.inner_text("main")
+    assert "n’appartient à aucune demande" in page.inner_text("main")
     page.goto(asked)
     decide(page, alice, ("prepare-consultation",), redirect_uri=agenda["url"])
     page.wait_for_url(agenda["url"])

@@ -90,7 +90,7 @@ AGENDA = AppDescription(
     key="agenda",
     name="Mon Agenda Santé",
     description={
-        "fr": "Vos rendez-vous médicaux, et ce qu'il est utile d'apporter à chacun : vos mesures récentes, résumées.",
+        "fr": "Vos rendez-vous médicaux, et ce qu’il est utile d’apporter à chacun : vos mesures récentes, résumées.",
         "en": "Your medical appointments, and what to bring to each of them: your recent measurements, summarised.",
     },
     profile="smart-public",
@@ -115,7 +115,7 @@ TELECONSULTATION = AppDescription(
     key="teleconsultation",
     name="TéléConsult",
     description={
-        "fr": "Consultez un médecin par vidéo ; il voit pendant l'appel les mesures que vous choisissez de partager.",
+        "fr": "Consultez un médecin par vidéo ; il voit pendant l’appel les mesures que vous choisissez de partager.",
         "en": "See a doctor by video; during the call, the doctor sees the measurements that you choose to share.",
     },
     profile="smart-secret",
@@ -124,8 +124,8 @@ TELECONSULTATION = AppDescription(
             key="follow-glucose",
             name={"fr": "Suivi de la glycémie", "en": "Follow your blood glucose"},
             wording={
-                "fr": "Pendant l'appel, le médecin voit votre glycémie des 30 derniers jours et le type d'appareil qui "
-                "l'a mesurée. Elle est conservée 30 jours avec le compte rendu.",
+                "fr": "Pendant l’appel, le médecin voit votre glycémie des 30 derniers jours et le type d’appareil qui "
+                "l’a mesurée. Elle est conservée 30 jours avec le compte rendu.",
                 "en": "During the call, the doctor sees your blood glucose of the last 30 days and the type of device "
                 "that measured it. It is kept for 30 days with the report.",
             },
