@@ -3,6 +3,7 @@
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
+from app_catalog.access_keys.access_key import end_keys_of_person
 from app_catalog.applications.application import Application, PurposeDraft
 from app_catalog.applications.published import Published
 from app_catalog.applications.submission import Submitted, submit_application
@@ -164,6 +165,7 @@ __all__ = [
     "keep_signing_keys",
     "last_day",
     "list_seen",
+    "end_keys_of_person",
     "networks",
     "on_majority",
     "on_password_changed",

@@ -14,6 +14,8 @@ class EventName(StrEnum):
     ROLE_CHANGED = "catalogue:member:change_role"
     MEMBER_REMOVED = "catalogue:member:remove"
     MEMBER_LEFT = "catalogue:member:leave"
+    ACCESS_KEY_MADE = "catalogue:access_key:make"
+    ACCESS_KEY_ENDED = "catalogue:access_key:end"
     SANDBOX_OPENED = "catalogue:sandbox:open"
     SANDBOX_RESET = "catalogue:sandbox:reset"
     SANDBOX_ENDED = "catalogue:sandbox:end"

@@ -8,6 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from app_catalog.access_keys import pages as access_keys
+from app_catalog.api.routes import api_routes
 from app_catalog.applications import application_pages, draft_pages
 from app_catalog.applications import pages as applications
 from app_catalog.catalogue import api, brands, circle_pages, status_page
@@ -81,6 +83,7 @@ def routes(wiring: Wiring) -> tuple[FixedPaths, list[BaseRoute]]:
         *(_route(path, page(wiring, handler), *methods) for path, handler, *methods in PAGES),
     ]
 
+        *api_routes(wiring),
 
 APPLICATION = "/catalogue/vendor/applications/{application_id}"
 PAGES: tuple[tuple[str, Handler, *tuple[str, ...]], ...] = (
@@ -100,6 +103,11 @@ PAGES: tuple[tuple[str, Handler, *tuple[str, ...]], ...] = (
     ("/catalogue/vendor/apps/{app_id}/secret", applications.new_secret, "POST"),
     ("/catalogue/vendor/apps/{app_id}/client", clients.client, "GET", "POST"),
     ("/catalogue/vendor/apps/{app_id}/registration", clients.new_initial_token, "POST"),
+    *(
+        place
+        for keys in (access_keys.OF_VENDOR, access_keys.OF_REVIEWER)
+        for place in ((keys, access_keys.keys, "GET", "POST"), (f"{keys}/{{key_id}}/end", access_keys.end, "POST"))
+    ),
     ("/catalogue/vendor/apps/{app_id}/notification", notification.notification, "GET", "POST"),
     ("/catalogue/vendor/apps/{app_id}/version", applications.new_version, "POST"),
     ("/catalogue/apply", applications.apply, "GET", "POST"),

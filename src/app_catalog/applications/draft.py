@@ -123,6 +123,12 @@ async def draft_of(connection: Connection, application_id: UUID, person: Person)
     return _draft(row)
 
 
+async def draft_as_it_is(connection: Connection, application_id: UUID) -> Draft | None:
+    """The draft, for a caller who may read it and changes nothing; None for what is no draft."""
+    row = await (await connection.execute(DRAFT, (application_id,))).fetchone()
+    return _draft(row) if row is not None and row.state == "draft" else None
+
+
 async def keep(connection: Connection, application_id: UUID, typed: Typed, now: datetime) -> None:
     """Save what was typed into a draft that the caller has locked."""
     name = str(typed.get("identity", {}).get("name", "")).strip()[:80]

@@ -11,10 +11,11 @@ from app_catalog.applications.draft import draft_of, set_logo
 from app_catalog.applications.labels import LABELS
 from app_catalog.applications.progress import progress_of
 from app_catalog.documents import logo
-from app_catalog.documents.content import keep_content, read_content
+from app_catalog.documents.content import Content, keep_content, read_content
 from app_catalog.documents.document import (
     KINDS,
     MAX_BYTES,
+    Document,
     add_document,
     document_by_id,
     remove_document,
@@ -94,6 +95,11 @@ async def document(wiring: Wiring, request: Request) -> Response:
     if content is None:
         raise Unknown
     plain = "".join(
+    return handed_out(found, content)
+
+
+def handed_out(found: Document, content: Content) -> Response:
+    """A document with its bytes, to keep and never to run."""
         letter if letter.isascii() and (letter.isalnum() or letter in "-_.") else "_" for letter in found.name
     )
     disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(found.name, safe='')}"

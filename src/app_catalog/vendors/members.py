@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from app_catalog.access_keys.access_key import end_keys_of_member
 from app_catalog.errors import Unknown, WrongState
 from app_catalog.vendors.role import Role, require
 from app_catalog.vendors.step import VendorStep, note
@@ -67,6 +68,7 @@ async def end_membership(
             await _is_not_the_last_owner(connection, vendor_id, member)
             await connection.execute(WITHDRAW_INVITATIONS, (now, vendor_id, member))
         await connection.execute(END, (now, vendor_id, member))
+        await end_keys_of_member(connection, vendor_id, member, person=person, journal=journal, now=now)
         await note(
             connection, vendor_id, VendorStep.LEFT if leaves else VendorStep.REMOVED, person=person, journal=journal,
             now=now, about=row.display_name,

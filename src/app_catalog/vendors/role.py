@@ -4,6 +4,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from app_catalog.errors import NotAllowed
+from app_catalog.program import NotByProgram, Program
 from app_catalog.wiring import Connection, Person
 from app_catalog.words import marked
 
@@ -32,7 +33,15 @@ async def role_of(connection: Connection, vendor_id: UUID, person_id: UUID) -> R
 
 
 async def require(connection: Connection, vendor_id: UUID, person: Person, *roles: Role) -> Role:
-    """The role of `person`, one of `roles`; without any, being a member is enough. Raises NotAllowed."""
+    """The role of `person`, one of `roles`; without any, being a member is enough. Raises NotAllowed.
+
+    Whatever changes something names the roles that may. A program has no role but in the organisation of its key
+    (Unknown), none of `roles` with a key for reading (ReadOnly), and is no owner (NotByProgram).
+    """
+    if isinstance(person, Program):
+        person.check(vendor_id, writing=bool(roles))
+        if roles == (Role.OWNER,):
+            raise NotByProgram
     role = await role_of(connection, vendor_id, person.id)
     if role is None:
         raise NotAllowed

@@ -28,6 +28,8 @@ class VendorStep(StrEnum):
     ROLE_CHANGED = EventName.ROLE_CHANGED.value
     REMOVED = EventName.MEMBER_REMOVED.value
     LEFT = EventName.MEMBER_LEFT.value
+    ACCESS_KEY_MADE = EventName.ACCESS_KEY_MADE.value
+    ACCESS_KEY_ENDED = EventName.ACCESS_KEY_ENDED.value
     SANDBOX_OPENED = EventName.SANDBOX_OPENED.value
     SANDBOX_RESET = EventName.SANDBOX_RESET.value
     SANDBOX_ENDED = EventName.SANDBOX_ENDED.value
@@ -49,6 +51,8 @@ LABELS = {
     VendorStep.ROLE_CHANGED: marked("role changed"),
     VendorStep.REMOVED: marked("removed from the organisation"),
     VendorStep.LEFT: marked("left"),
+    VendorStep.ACCESS_KEY_MADE: marked("access key made"),
+    VendorStep.ACCESS_KEY_ENDED: marked("access key ended"),
     VendorStep.SANDBOX_OPENED: marked("simulated patient made"),
     VendorStep.SANDBOX_RESET: marked("simulated patient reset"),
     VendorStep.SANDBOX_ENDED: marked("simulated patient ended"),

@@ -1,10 +1,10 @@
-"""A new password: asked for the old one, ends every other session and what apps were allowed under it."""
+"""A new password: asked for the old one, ends every other session, access keys, and what apps were allowed under it."""
 
 import asyncio
 
 from starlette.requests import Request
 
-from app_catalog import on_password_changed
+from app_catalog import end_keys_of_person, on_password_changed
 from device_gateway.accounts.account import Account, BadAccount
 from device_gateway.accounts.passwords import hash_password, matches, turns
 from device_gateway.accounts.sessions import session_hash
@@ -40,6 +40,7 @@ async def change_password(request: Request, account: Account, current: str, new:
     async with pool_of(request).connection() as connection, connection.transaction():
         await connection.execute(SET_PASSWORD, (digest, hashed))
         await on_password_changed(connection, account.id, wiring.journal, wiring.data_plane)
+        await end_keys_of_person(connection, account, wiring.journal, wiring.clock())
         if account.subject:
             await enter_space(connection, account.subject)
         await record(connection, Event(EventName.PASSWORD_CHANGED, account.subject, account.actor))

@@ -40,6 +40,7 @@ EXEMPT = {
     "catalogue.vendor_member": "of the catalogue, concerns no patient",
     "catalogue.vendor_invitation": "of the catalogue, concerns no patient",
     "catalogue.vendor_step": "of the catalogue, concerns no patient",
+    "catalogue.access_key": "of the catalogue, concerns no patient",
     "catalogue.contact_check": "of the catalogue, concerns no patient",
     "catalogue.sandbox_space": "of patients who do not exist",
     "catalogue.application": "of the catalogue, concerns no patient",
