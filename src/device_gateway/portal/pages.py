@@ -1,11 +1,12 @@
 """Rendering a page: which language, which texts, and the headers that keep it to itself."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from babel.core import negotiate_locale
-from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse
 
@@ -110,7 +111,23 @@ def _environment(loader: BaseLoader, language: Language) -> Environment:
     texts = translations(language)
     environment.install_gettext_callables(texts.ugettext, texts.ungettext, newstyle=True)  # type: ignore[attr-defined]
     environment.globals["asset_url"] = asset_url
+    environment.filters |= {"day": _day, "moment": _moment}
     return environment
+
+
+@pass_context
+def _day(context: Context, at: date | datetime) -> str:
+    """For instance “12 November 2026”; the day of a datetime is that in the reader's zone."""
+    words: Words = context["words"]
+    return words.day(at.astimezone(words.zone).date() if isinstance(at, datetime) else at)
+
+
+@pass_context
+def _moment(context: Context, at: datetime | str) -> str:
+    """For instance “12 November 2026 at 07:31”, in the reader's zone. A text is RFC 3339."""
+    words: Words = context["words"]
+    local = (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(words.zone)
+    return words.gettext("%(day)s at %(time)s", day=words.day(local.date()), time=words.clock(local))
 
 
 def _accepted(header: str) -> list[str]:
