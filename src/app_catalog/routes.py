@@ -80,10 +80,10 @@ def routes(wiring: Wiring) -> tuple[FixedPaths, list[BaseRoute]]:
         _route(api.PATH, partial(api.apps, wiring), "GET", "OPTIONS"),
         _route(f"{api.PATH}/{{app_id}}", partial(api.app, wiring), "GET", "OPTIONS"),
         _route("/api/catalogue/criteria", partial(criteria.criteria_json, wiring), "GET"),
+        *api_routes(wiring),
         *(_route(path, page(wiring, handler), *methods) for path, handler, *methods in PAGES),
     ]
 
-        *api_routes(wiring),
 
 APPLICATION = "/catalogue/vendor/applications/{application_id}"
 PAGES: tuple[tuple[str, Handler, *tuple[str, ...]], ...] = (
@@ -100,14 +100,14 @@ PAGES: tuple[tuple[str, Handler, *tuple[str, ...]], ...] = (
     ("/catalogue/vendor/organisations/{vendor_id}/sandbox", sandbox.overview, "GET"),
     ("/catalogue/vendor/organisations/{vendor_id}/sandbox", sandbox.make, "POST"),
     ("/catalogue/vendor/organisations/{vendor_id}/sandbox/{subject}", sandbox.change, "POST"),
-    ("/catalogue/vendor/apps/{app_id}/secret", applications.new_secret, "POST"),
-    ("/catalogue/vendor/apps/{app_id}/client", clients.client, "GET", "POST"),
-    ("/catalogue/vendor/apps/{app_id}/registration", clients.new_initial_token, "POST"),
     *(
         place
         for keys in (access_keys.OF_VENDOR, access_keys.OF_REVIEWER)
         for place in ((keys, access_keys.keys, "GET", "POST"), (f"{keys}/{{key_id}}/end", access_keys.end, "POST"))
     ),
+    ("/catalogue/vendor/apps/{app_id}/secret", applications.new_secret, "POST"),
+    ("/catalogue/vendor/apps/{app_id}/client", clients.client, "GET", "POST"),
+    ("/catalogue/vendor/apps/{app_id}/registration", clients.new_initial_token, "POST"),
     ("/catalogue/vendor/apps/{app_id}/notification", notification.notification, "GET", "POST"),
     ("/catalogue/vendor/apps/{app_id}/version", applications.new_version, "POST"),
     ("/catalogue/apply", applications.apply, "GET", "POST"),

@@ -94,12 +94,12 @@ async def document(wiring: Wiring, request: Request) -> Response:
         content = await read_content(connection, found.sha256)
     if content is None:
         raise Unknown
-    plain = "".join(
     return handed_out(found, content)
 
 
 def handed_out(found: Document, content: Content) -> Response:
     """A document with its bytes, to keep and never to run."""
+    plain = "".join(
         letter if letter.isascii() and (letter.isalnum() or letter in "-_.") else "_" for letter in found.name
     )
     disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(found.name, safe='')}"
