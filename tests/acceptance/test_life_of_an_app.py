@@ -67,7 +67,7 @@ def redirect_uri() -> Iterator[str]:
 def change(page: Page, base_url: str, name: str, action: str) -> None:
     page.goto(f"{base_url}/catalogue/review")
     card = page.locator("section", has_text=name)
-    card.locator("[name=reason]").fill("A test of the emergency brake.")
+    card.locator("[name=reason]").first.fill("A test of the emergency brake.")
     card.locator(f"button[name=action][value={action}]").click()
     page.wait_for_load_state()
 

@@ -6,14 +6,14 @@ from starlette.responses import Response
 from app_catalog.catalogue.causes import Cause
 from app_catalog.catalogue.change import WATCHERS, change_status, status_before_suspension
 from app_catalog.catalogue.status import Status
-from app_catalog.errors import BadForm
+from app_catalog.errors import BadForm, WrongState
 from app_catalog.page import id_in_path, posted, see_other, signed_in
 from app_catalog.wiring import Wiring
 
 
 async def change(wiring: Wiring, request: Request) -> Response:
     """``action``: ``suspend``, ``resume``, or the name of a status to go to; always with a ``reason`` for the vendor.
-    ``cause``: what patients read, a key of `Cause` or nothing."""
+    ``cause``: what patients read, a key of `Cause` or nothing. ``sure``: ticked, for what has no way back."""
     person = await signed_in(wiring, request, *WATCHERS)
     fields = await posted(request, person)
     app_id = id_in_path(request, "app_id")
@@ -30,13 +30,14 @@ async def change(wiring: Wiring, request: Request) -> Response:
             status = Status(action)
         else:
             raise BadForm
+        if status is Status.DEREFERENCED and fields.get("sure") is None:
+            raise WrongState("Tick that you are sure.")
         await change_status(
             connection,
             app_id,
             status,
             person=person,
             journal=wiring.journal,
-            data_plane=wiring.data_plane,
             now=wiring.clock(),
             reason=fields.text("reason"),
             cause=Cause(cause) if cause else None,
