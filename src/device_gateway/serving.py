@@ -11,14 +11,16 @@ from device_gateway.app import create_app
 from device_gateway.client_tls import tls_options
 from device_gateway.errors import PortTaken
 from device_gateway.ingest.dialects import use_mappings
-from device_gateway.settings import Settings, load_settings
+from device_gateway.logs import configure_logs
+from device_gateway.settings import PREFIX, Settings, load_settings
 
 GRACE_S = 10  # seconds for requests in hand when the server is told to stop
 
 
 def application() -> object:
-    """For several worker processes, each of which loads its settings by itself."""
+    """For several worker processes, each of which loads its settings by itself, and logs as the first one does."""
     settings = load_settings()
+    configure_logs("serve", settings.log_level)
     use_mappings(settings.mappings)
     return create_app(settings)
 
@@ -44,10 +46,16 @@ def serve_http(settings: Settings, host: str, port: int, announce: Callable[[], 
     }  # fmt: skip
     _check_free(host, port)
     if settings.workers > 1:
-        os.environ["DEVICE_GATEWAY_DATA_DIR"] = str(settings.data_dir)
+        os.environ.update(_environment(settings))
         uvicorn.run("device_gateway.serving:application", factory=True, workers=settings.workers, **options)
     else:
         _Server(uvicorn.Config(create_app(settings), **options), announce).run()
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """The settings as variables: whatever file or option they come from, worker processes find them there."""
+    given = {name: getattr(settings, name) for name in settings.model_fields_set}
+    return {f"{PREFIX}{name.upper()}": str(value) for name, value in given.items() if value is not None}
 
 
 def _check_free(host: str, port: int) -> None:

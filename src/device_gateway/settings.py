@@ -101,8 +101,8 @@ class Settings(BaseSettings):
     tls_key: Path | None = Field(None, description="PEM file with the key of that certificate.")
     client_authorities: Path | None = Field(
         None,
-        description="PEM file of authorities and self-signed certificates by which `serve`, with TLS of its own, knows "
-        "those of apps; empty: it asks for none.",
+        description="PEM file of authorities and self-signed certificates (CA:FALSE) by which `serve`, with TLS of its "
+        "own, knows those of apps; empty: it asks for none.",
     )
     client_certificate_peers: str = Field(
         "", description="Addresses or networks (CIDR) of TLS proxies that pass on clients' certificates; empty: none."

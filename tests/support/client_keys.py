@@ -97,7 +97,9 @@ class Certified:
         return {"keys": [key.as_dict(private=False) | {"kid": "tls", "x5c": [base64.b64encode(self.der).decode()]}]}
 
 
-def certified(subject: str = "CN=app.example,O=Acme\\, Inc.,C=DE", days: int = 398, **names: str) -> Certified:
+def certified(
+    subject: str = "CN=app.example,O=Acme\\, Inc.,C=DE", days: int = 398, *, signs_others: bool = False, **names: str
+) -> Certified:
     """`names` are alternative names: dns, uri, email or ip."""
     key = ec.generate_private_key(ec.SECP256R1())
     kinds: dict[str, Any] = {
@@ -110,6 +112,8 @@ def certified(subject: str = "CN=app.example,O=Acme\\, Inc.,C=DE", days: int = 3
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=400)).not_valid_after(now + timedelta(days=days))
     )  # fmt: skip
+    if signs_others:
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     if names:
         entries = [kinds[kind](text) for kind, text in names.items()]
         builder = builder.add_extension(x509.SubjectAlternativeName(entries), critical=False)

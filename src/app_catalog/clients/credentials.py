@@ -1,15 +1,16 @@
 """By what a client is known: the part of its metadata (RFC 7591 §2, RFC 8705 §2.1.2) that is about authentication."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from cryptography import x509
 
+from app_catalog.clients.authority import is_authority
 from app_catalog.clients.fetch import fault_of_jwks_uri
-from app_catalog.clients.keys import PublicKeys, UnusableKeys, read_keys
+from app_catalog.clients.keys import PublicKey, PublicKeys, UnusableKeys, read_keys
 from app_catalog.errors import Fault, Unacceptable
 from app_catalog.oauth.profiles import ASSERTION, TLS_NAME, TLS_SELF_SIGNED, Profile
 from app_catalog.words import marked
@@ -101,10 +102,22 @@ def _keys(jwks: object, method: str, profile: Profile) -> Iterator[Fault]:
         return
     if len({(key.kid, key.kty) for key in keys}) < len(keys):
         yield Fault("/jwks", marked("Two keys of the same kind have the same kid."))
-    if method == TLS_SELF_SIGNED and not all(key.x5c for key in keys):
-        yield Fault("/jwks", marked("Each key of a self-signed certificate needs the certificate as x5c."))
+    if method == TLS_SELF_SIGNED:
+        yield from _certificates(keys)
     if method == ASSERTION and any(key.alg is not None and key.alg not in profile.assertion_algs for key in keys):
         yield Fault("/jwks", marked("A key has an alg that the profile of the app does not use."))
+
+
+def _certificates(keys: Iterable[PublicKey]) -> Iterator[Fault]:
+    for key in keys:
+        try:
+            signs = is_authority(x509.load_der_x509_certificate(key.der))
+        except ValueError:
+            yield Fault("/jwks", marked("Each key of a self-signed certificate needs the certificate as x5c."))
+            return
+        if signs:
+            yield Fault("/jwks", marked("A self-signed certificate may not sign others: make it with CA:FALSE."))
+            return
 
 
 def _name(kind: str, text: object) -> Iterator[Fault]:

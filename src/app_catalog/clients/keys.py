@@ -32,9 +32,14 @@ class PublicKey:
     x5c: str | None = None
 
     @property
+    def der(self) -> bytes:
+        """Its certificate; empty without one."""
+        return base64.b64decode(self.x5c or "")
+
+    @property
     def thumbprint(self) -> bytes | None:
         """SHA-256 of the certificate."""
-        return hashlib.sha256(base64.b64decode(self.x5c)).digest() if self.x5c is not None else None
+        return hashlib.sha256(self.der).digest() if self.x5c is not None else None
 
     @property
     def document(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from app_catalog.clients.assertion import (
     check_signature,
     read_assertion,
 )
+from app_catalog.clients.authority import is_authority
 from app_catalog.clients.certificate import BadCertificate, Certificate
 from app_catalog.clients.credentials import Credentials
 from app_catalog.clients.fetch import NotFetched
@@ -124,6 +125,8 @@ async def _check_certificate(wiring: Wiring, credentials: Credentials, certifica
         keys = await wiring.published_keys.anew(credentials.jwks_uri, wiring.clock())
     if not keys.has_certificate(certificate.thumbprint):
         raise NotProven("the certificate is not a registered one")
+    if is_authority(certificate.x509):
+        raise NotProven("the certificate is self-signed and may sign others")
 
 
 def _binding(credentials: Credentials, certificate: Certificate | None) -> bytes | None:

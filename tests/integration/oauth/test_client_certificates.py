@@ -1,5 +1,6 @@
 """Clients that authenticate by a TLS certificate, and tokens bound to one (RFC 8705), behind a proxy."""
 
+import json
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -9,6 +10,9 @@ from client_keys import Signer, certified
 
 from app_catalog import CertificateHeader, grant_of_token, networks
 from app_catalog.clients.certificate import Certificate
+from app_catalog.clients.credentials import credentials_from
+from app_catalog.errors import Unacceptable
+from app_catalog.oauth.profiles import PROFILES
 
 SUBJECT = "CN=app.example,O=Acme\\, Inc.,C=DE"
 
@@ -66,6 +70,16 @@ async def test_a_self_signed_certificate_has_to_be_the_registered_one(host):
     assert (await push(app, other.header)).status_code == 401
     host.offset = timedelta(days=399)
     assert (await push(app, certificate.header)).status_code == 401
+
+    host.offset = timedelta()
+    authority = certified(signs_others=True)  # as `openssl req -x509` makes them unless it is told otherwise
+    with pytest.raises(Unacceptable) as caught:
+        credentials_from(metadata | {"jwks": authority.jwks}, PROFILES["hddt"])
+    assert "CA:FALSE" in caught.value.faults[0].message
+    stored = json.dumps(metadata | {"jwks": authority.jwks, "tls_client_certificate_bound_access_tokens": False})
+    async with host.pool.connection() as connection:
+        await connection.execute("UPDATE catalogue.app SET credentials = %s WHERE id = %s", (stored, app.app_id))
+    assert (await push(app, authority.header)).status_code == 401, "also one that was registered before"
 
 
 async def test_a_certificate_counts_only_where_the_proxy_is_trusted_to_pass_it_on(app_pool):
