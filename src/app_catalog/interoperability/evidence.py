@@ -9,13 +9,12 @@ from app_catalog.wiring import Connection, Row
 
 LATEST = """SELECT DISTINCT ON (scenario) scenario, outcome FROM catalogue.scenario_run
   WHERE application_id = %s AND outcome IN ('passed', 'failed') ORDER BY scenario, ended_at DESC, id"""
-ATTESTATION = """SELECT reason, attested_by_name, attested_at AT TIME ZONE 'UTC' AS attested_at
-  FROM catalogue.attestation WHERE application_id = %s"""
+ATTESTATION = "SELECT reason, attested_by_name, attested_at FROM catalogue.attestation WHERE application_id = %s"
 
 
 @dataclass(frozen=True)
 class Attestation:
-    """A reviewer takes interoperability as shown elsewhere. `attested_at` is in UTC, without a zone."""
+    """A reviewer takes interoperability as shown elsewhere."""
 
     reason: str
     attested_by_name: str

@@ -19,7 +19,7 @@ ADD: Final = """INSERT INTO catalogue.client_observation (application_id, observ
   ON CONFLICT (application_id, observation, good) DO UPDATE SET times = client_observation.times + 1,
     last_at = excluded.last_at, detail = excluded.detail"""
 SEE_STATE: Final = """INSERT INTO catalogue.seen_state (application_id, hash) VALUES (%s, %s) ON CONFLICT DO NOTHING"""
-OBSERVATIONS: Final = """SELECT observation, good, times, last_at AT TIME ZONE 'UTC' AS last_at, detail
+OBSERVATIONS: Final = """SELECT observation, good, times, last_at, detail
   FROM catalogue.client_observation WHERE application_id = %s"""
 
 MIN_STATE: Final = 16  # characters: fewer could be guessed (RFC 9700 §4.7 wants one that cannot); clients send 20 to 40

@@ -13,9 +13,9 @@ from app_catalog.interoperability.scenario import Outcome, Scenario
 from app_catalog.wiring import Connection, Row
 
 RUNS = """SELECT DISTINCT ON (r.scenario) r.id, r.scenario, r.stage, r.outcome, s.name AS patient, r.armed_by_name,
-    r.armed_at AT TIME ZONE 'UTC' AS armed_at, r.ended_at AT TIME ZONE 'UTC' AS ended_at,
-    (SELECT coalesce(jsonb_agg(jsonb_build_object('step', t.step, 'at', to_char(t.at AT TIME ZONE 'UTC', 'HH24:MI:SS'))
-      ORDER BY t.id), '[]') FROM catalogue.scenario_step t WHERE t.run_id = r.id) AS steps
+    r.armed_at, r.ended_at,
+    (SELECT coalesce(jsonb_agg(jsonb_build_object('step', t.step, 'at', t.at) ORDER BY t.id), '[]')
+      FROM catalogue.scenario_step t WHERE t.run_id = r.id) AS steps
   FROM catalogue.scenario_run r LEFT JOIN catalogue.sandbox_space s ON s.subject = r.sandbox
   WHERE r.application_id = %s ORDER BY r.scenario, (r.outcome IS NULL) DESC,
     (r.outcome IN ('passed', 'failed')) DESC, r.armed_at DESC, r.id"""
