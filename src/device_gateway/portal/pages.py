@@ -119,15 +119,20 @@ def _environment(loader: BaseLoader, language: Language) -> Environment:
 def _day(context: Context, at: date | datetime) -> str:
     """For instance “12 November 2026”; the day of a datetime is that in the reader's zone."""
     words: Words = context["words"]
-    return words.day(at.astimezone(words.zone).date() if isinstance(at, datetime) else at)
+    return words.day(_local(at, words).date() if isinstance(at, datetime) else at)
 
 
 @pass_context
 def _moment(context: Context, at: datetime | str) -> str:
     """For instance “12 November 2026 at 07:31”, in the reader's zone. A text is RFC 3339."""
     words: Words = context["words"]
-    local = (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(words.zone)
+    local = _local(datetime.fromisoformat(at) if isinstance(at, str) else at, words)
     return words.gettext("%(day)s at %(time)s", day=words.day(local.date()), time=words.clock(local))
+
+
+def _local(at: datetime, words: Words) -> datetime:
+    """`at` in the reader's zone; one without a zone, as the catalogue lists applications, is UTC."""
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(words.zone)
 
 
 def _accepted(header: str) -> list[str]:
