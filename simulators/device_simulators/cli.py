@@ -23,6 +23,7 @@ SIMULATORS = {
     "mqtt-scale": "device_simulators.mqtt.scale:mqtt_scale",
     "app-agenda": "device_simulators.apps.command:app_agenda",
     "app-teleconsultation": "device_simulators.apps.command:app_teleconsultation",
+    "candidate": "device_simulators.candidacy.command:candidate",
 }
 
 

@@ -52,8 +52,8 @@ def fill_in(page: Page, draft: str, redirect_uri: str) -> None:
         _press_save(page)
 
 
-def save_client(page: Page, draft: str, redirect_uri: str) -> None:
-    save(page, f"{draft}/client", {"redirect_uris": redirect_uri})
+def save_client(page: Page, draft: str, redirect_uri: str, launch_uri: str = "") -> None:
+    save(page, f"{draft}/client", {"redirect_uris": redirect_uri, "launch_uri": launch_uri})
 
 
 def save(page: Page, address: str, texts: dict[str, str], *ticked: str) -> None:

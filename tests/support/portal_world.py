@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import httpx2
 import psycopg
+from attested_review import approve
 from catalogue_host import purpose
 from fastapi import FastAPI
 from fhir_world import SCOPES
@@ -22,7 +23,6 @@ from device_gateway.app import create_app
 from device_gateway.database.pool import connect
 from device_gateway.metrics import UNIT_NUMBERS
 from device_gateway.settings import Settings
-from device_simulators.demo.approval import approve
 from device_simulators.demo.submission import submit
 
 BASE = "http://127.0.0.1:8000"

@@ -6,6 +6,7 @@ from typing import Any
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from device_simulators.apps.discovery import TIMEOUT_S, Endpoints
+from device_simulators.trust import trusted
 
 
 @dataclass(frozen=True)
@@ -31,4 +32,5 @@ def oauth_client(registration: Registration, endpoints: Endpoints, token: Any = 
         token=token,
         token_endpoint=endpoints.token,
         timeout=TIMEOUT_S,
+        verify=trusted(),
     )

@@ -5,6 +5,8 @@ from typing import Any
 
 import httpx2
 
+from device_simulators.trust import trusted
+
 TIMEOUT_S = 10.0  # for each request of an app: a page should say that the gateway is away before a patient gives up
 NEEDED_CAPABILITIES = frozenset(
     {"launch-standalone", "permission-patient", "permission-v2", "context-standalone-patient"}
@@ -30,7 +32,7 @@ class Endpoints:
 async def discover(base_url: str) -> Endpoints:
     """What is published at `base_url`. Raises NotUsable, or httpx2.HTTPError when it does not answer."""
     fhir = f"{base_url}/fhir"
-    async with httpx2.AsyncClient(timeout=TIMEOUT_S) as http:
+    async with httpx2.AsyncClient(timeout=TIMEOUT_S, verify=trusted()) as http:
         smart = await _document(http, f"{fhir}/.well-known/smart-configuration")
         server = await _document(http, f"{base_url}/.well-known/oauth-authorization-server")
     if missing := NEEDED_CAPABILITIES - set(smart.get("capabilities", ())):

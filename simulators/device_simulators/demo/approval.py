@@ -7,7 +7,6 @@ from uuid import UUID
 from app_catalog import App, DataPlane, Journal, Person, Status, approve_application, refuse_application
 from app_catalog.review.admissibility import admit_application
 from app_catalog.review.agreement import USUAL, accept_agreement, offer_agreement
-from app_catalog.review.attestation import attest_interoperability
 from app_catalog.review.evaluation import (
     Evaluation,
     Recommendation,
@@ -22,10 +21,9 @@ from app_catalog.review.opinion import write_opinion
 from app_catalog.wiring import Connection
 
 AGREED = Remark(Verdict.AGREE)
-SHOWN_ELSEWHERE = "Its client passes every scenario in the tests of this product."
 
 
-async def approve(
+async def conclude(
     connection: Connection,
     application_id: UUID,
     *,
@@ -38,18 +36,13 @@ async def approve(
     reason: str | None = None,
     ends_on: date | None = None,
 ) -> App:
-    """The whole review of a submitted application, favourable; returns the app. `owner` is one of its vendor's.
+    """The agreement, accepted by `owner`, who is one of its vendor's, and the decision of an application that was
+    evaluated and has shown that it is interoperable; returns the app.
 
-    The first of two `reviewers` writes the opinion, the second decides.
+    The first of two `reviewers` wrote the opinion, the second decides.
     """
     first, second = reviewers
     async with connection.transaction():
-        await evaluate(
-            connection, application_id, Recommendation.FAVOURABLE, reviewers=reviewers, journal=journal, now=now
-        )
-        await attest_interoperability(
-            connection, application_id, SHOWN_ELSEWHERE, person=first, journal=journal, now=now
-        )
         agreement = await offer_agreement(
             connection,
             application_id,

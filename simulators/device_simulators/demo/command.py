@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,7 +27,7 @@ from device_gateway.settings import RUNTIME_FILE
 from device_gateway.transports.edge.state import reach_broker
 from device_simulators.apps.app_descriptions import DESCRIPTIONS
 from device_simulators.demo import people, report
-from device_simulators.demo.catalogue import publish_apps
+from device_simulators.demo.catalogue import Applied, apply_with_apps, approve_apps, pass_tests
 from device_simulators.demo.pairing import FREE_CODE_MINUTES, Pairing, claim_code
 from device_simulators.demo.parts import CUFF_ADDRESS, METER_ADDRESS, METER_PASSKEY, Parts
 from device_simulators.demo.supervision import Child, Supervisor
@@ -118,7 +119,8 @@ class Demo:
             self._supervisor.start(child)
         known = people.load(self._data_dir)
         crowd = self._people(known)  # what needs only the database is made while the servers start
-        apps = known["apps"] if known else self._apps(crowd)
+        applied = [] if known else self._apply(crowd)
+        apps = known["apps"] if known else [app.entry for app in applied]
         samples = [
             parts.app(app["command"], app["client_id"], app["client_secret"], urlsplit(app["url"]).port or 0)
             for app in apps
@@ -126,7 +128,11 @@ class Demo:
         for child in samples:
             self._supervisor.start(child)
         self._await("HTTP, ingestion, jobs, virtual radio, glucose meter, blood pressure cuff", servers)
-        devices = known["devices"] if known else self._devices(crowd)
+        with ThreadPoolExecutor(1) as beside:
+            tested = beside.submit(self._test, crowd, applied, samples)
+            devices = known["devices"] if known else self._devices(crowd)
+            if applied:
+                self._approve(crowd, applied, tested)
         self._point_edge()
         codes = self._codes(crowd, known["claim_codes"] if known else [])
         people.save(self._data_dir, list(crowd.values()), devices, apps, codes)
@@ -148,12 +154,25 @@ class Demo:
             )
         return {person.username: person for person in crowd}
 
-    def _apps(self, crowd: dict[str, people.DemoPerson]) -> list[dict[str, Any]]:
-        with self._step("sample apps: application, review, approval"):
+    def _apply(self, crowd: dict[str, people.DemoPerson]) -> list[Applied]:
+        with self._step("sample apps: application, evaluation"):
             free = (port for port in range(self._port + 1, 65536) if _is_free(port))  # 8001, 8002 beside 8000
             ports = {description.command: next(free, None) or _free_port() for description in DESCRIPTIONS}
             url = self._postgres.url("gateway_app")
-            return asyncio.run(publish_apps(url, crowd["vendor"], (crowd["reviewer"], crowd["reviewer2"]), ports))
+            return asyncio.run(apply_with_apps(url, crowd["vendor"], (crowd["reviewer"], crowd["reviewer2"]), ports))
+
+    def _test(self, crowd: dict[str, people.DemoPerson], applied: list[Applied], samples: list[Child]) -> None:
+        """Beside the pairing of devices: neither needs the other."""
+        if applied:
+            for child in samples:
+                child.wait_ready()
+            pass_tests(self._base_url, crowd["vendor"], applied)
+
+    def _approve(self, crowd: dict[str, people.DemoPerson], applied: list[Applied], tested: "Future[None]") -> None:
+        with self._step("sample apps: interoperability tests, approval"):
+            tested.result()
+            reviewers = crowd["reviewer"], crowd["reviewer2"]
+            asyncio.run(approve_apps(self._postgres.url("gateway_app"), crowd["vendor"], reviewers, applied))
 
     def _devices(self, crowd: dict[str, people.DemoPerson]) -> list[dict[str, Any]]:
         with self._step("pairing of devices"):

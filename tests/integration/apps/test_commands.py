@@ -6,16 +6,19 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from app_catalog import Application, PurposeDraft, parse_scopes
 from app_catalog.applications.application import check
 from device_simulators.apps.app_descriptions import DESCRIPTIONS, AppDescription
 from device_simulators.apps.language import preferred
 from device_simulators.apps.words import WORDS
+from device_simulators.cli import app
 from device_simulators.demo.submission import complete
 
 PROGRAM = str(Path(sys.executable).with_name("device-gateway"))
@@ -53,6 +56,20 @@ def test_a_port_in_use_is_said_with_the_way_out() -> None:
         done = subprocess.run(command(taken.getsockname()[1]), capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 69
     assert "--port" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("http://127.0.0.1:1/catalogue/vendor", "interoperability"),
+        (f"http://127.0.0.1:1/catalogue/vendor/apps/{uuid4()}/interoperability", "refused"),
+    ],
+)
+def test_a_candidate_that_cannot_be_walked_is_said_in_a_line(address: str, said: str) -> None:
+    done = CliRunner().invoke(app, ["candidate", address, "--vendor", "x", "--password", "x"])
+    assert done.exit_code == 69
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("description", DESCRIPTIONS, ids=lambda description: description.key)

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import httpx2
+from attested_review import approve
 from fhirclient.models.bundle import Bundle
 from portal_world import CALLBACK, SCOPES, Product, field, purpose, text_of
 
@@ -15,7 +16,6 @@ from app_catalog import Application, app_by_id
 from app_catalog.vendors.role import Role
 from device_gateway.catalogue_key import catalogue_key
 from device_gateway.consent_upkeep import keep_consents
-from device_simulators.demo.approval import approve
 from device_simulators.demo.submission import submit
 
 
