@@ -153,6 +153,8 @@ async def test_smart_configuration_is_json_for_everyone(world):
     assert response.headers["content-type"] == "application/json"
     assert response.headers["access-control-allow-origin"] == "*"
     assert response.json()["token_endpoint"] == f"{ISSUER}/oauth/token"
+    statement = await world.client.get(f"{FHIR}/metadata", headers={"Origin": "https://any.example"})
+    assert (statement.status_code, statement.headers["access-control-allow-origin"]) == (200, "*")
 
 
 async def test_a_defect_of_ours_shows_nothing_of_the_inside(world, owner_url):

@@ -54,17 +54,25 @@ async def test_every_advertised_scope_and_grant_works(host):
     token = await app.tokens(patient(), ["all"], scope=" ".join(scopes))
     # Without a launch there is nothing to tell of one; and online access is the lesser of two that were asked for.
     assert set(scopes) - set(token["scope"].split()) == {"launch", "online_access"}
+    older = await app.tokens(patient(), ["all"], scope=resources.replace(".rs", ".read"))
+    assert older["scope"].split() == sorted(resources.replace(".rs", ".read").split()), "as it was asked for"
 
 
 async def test_the_smart_configuration_claims_the_standalone_set_for_patients(host):
     document = smart_configuration(host.wiring)
     assert "issuer" not in document
-    assert {"launch-standalone", "client-public", "context-standalone-patient", "permission-patient"} <= set(
-        document["capabilities"]
-    )
-    assert "sso-openid-connect" not in document["capabilities"]
-    assert "client-confidential-asymmetric" in document["capabilities"]
-    assert all(document[name].startswith("http") for name in document if name.endswith("_endpoint"))
+    standalone = {"launch-standalone", "client-public", "context-standalone-patient", "permission-patient"}
+    from_the_portal = {"launch-ehr", "client-public", "context-ehr-patient", "permission-patient"}
+    others = {"client-confidential-symmetric", "client-confidential-asymmetric", "authorize-post", "permission-v1",
+              "permission-v2", "permission-offline", "permission-online", "context-banner"}  # fmt: skip
+    assert set(document["capabilities"]) == standalone | from_the_portal | others
+    assert document["authorization_endpoint"] == f"{ISSUER}/oauth/authorize"
+    assert document["token_endpoint"] == f"{ISSUER}/oauth/token"
+    assert document["grant_types_supported"] == ["authorization_code", "refresh_token"]
+    assert document["code_challenge_methods_supported"] == ["S256"]
+    assert document["scopes_supported"]
+    urls = [text for text in document.values() if isinstance(text, str)]
+    assert all(url.startswith(f"{ISSUER}/") for url in urls), urls
 
 
 async def test_scripts_of_a_browser_app_may_read_its_tokens_and_no_others(host):

@@ -80,7 +80,12 @@ async def test_a_secret_client_redeems_and_refreshes_without_rotation(host):
     token = await app.tokens(patient())
     again = await app.refresh(token["refresh_token"])
     assert again.status_code == 200
-    assert "refresh_token" not in again.json()
+    refreshed = again.json()
+    assert "refresh_token" not in refreshed
+    assert refreshed.pop("access_token") not in {token["access_token"], ""}
+    assert refreshed == {name: token[name] for name in token if name not in {"access_token", "refresh_token"}}
+    assert (refreshed["token_type"], refreshed["expires_in"]) == ("Bearer", 600)
+    assert refreshed["scope"].split() == sorted(ALL_SCOPES.split())
     assert (await app.refresh(token["refresh_token"])).status_code == 200
 
 
