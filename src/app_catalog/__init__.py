@@ -17,6 +17,7 @@ from app_catalog.clients.certificate import BadCertificate, CertificateHeader, n
 from app_catalog.clients.published_keys import PublishedKeys
 from app_catalog.clients.rate import Rates
 from app_catalog.consents.adding import agree_to_purpose
+from app_catalog.consents.announcement import tell_moves
 from app_catalog.consents.comparison import Change, Compared, changes, compared
 from app_catalog.consents.connected import ConnectedApp, GivenPurpose, connected_apps
 from app_catalog.consents.delivery import deliver_notices
@@ -36,6 +37,7 @@ from app_catalog.consents.reapproval import (
     open_question,
 )
 from app_catalog.consents.revocation import on_password_changed, revoke_pairing, withdraw_purpose
+from app_catalog.consents.setback import Work, alone, is_put_off
 from app_catalog.consents.sign_out import on_signed_out
 from app_catalog.consents.wording import Wording, wording
 from app_catalog.criteria.answers import Answer
@@ -57,6 +59,7 @@ from app_catalog.scopes.grammar import Constraint, Scope, Scopes
 from app_catalog.scopes.grammar import parse as parse_scopes
 from app_catalog.vendors.vendor import register_vendor, vendors_of
 from app_catalog.wiring import (
+    Call,
     CatalogueEvent,
     Choice,
     DataPlane,
@@ -91,6 +94,7 @@ __all__ = [
     "BadBrand",
     "BadCertificate",
     "Brand",
+    "Call",
     "CatalogueError",
     "CatalogueEvent",
     "Cause",
@@ -136,9 +140,11 @@ __all__ = [
     "Wiring",
     "Wording",
     "WordsChanged",
+    "Work",
     "WrongState",
     "agree_to_purpose",
     "allowed_codes",
+    "alone",
     "answer_question",
     "app_by_id",
     "app_news",
@@ -162,6 +168,7 @@ __all__ = [
     "end_keys_of_person",
     "ends_offered",
     "grant_of_token",
+    "is_put_off",
     "keep_agreements",
     "keep_signing_keys",
     "last_day",
@@ -181,6 +188,7 @@ __all__ = [
     "smart_configuration",
     "submit_application",
     "sweep",
+    "tell_moves",
     "tell_questions",
     "unseen_list",
     "vendors_of",

@@ -19,6 +19,7 @@ class EventName(StrEnum):
     SANDBOX_OPENED = "catalogue:sandbox:open"
     SANDBOX_RESET = "catalogue:sandbox:reset"
     SANDBOX_ENDED = "catalogue:sandbox:end"
+    SANDBOX_WARNED = "catalogue:sandbox:warn"
     APPLICATION_SUBMITTED = "catalogue:application:submit"
     APPLICATION_WITHDRAWN = "catalogue:application:withdraw"
     APPLICATION_APPROVED = "catalogue:application:approve"
@@ -51,6 +52,8 @@ class EventName(StrEnum):
     RENEWAL_ASKED = "catalogue:renewal:ask"
     RENEWAL_DECIDED = "catalogue:renewal:decide"
     END_ANNOUNCED = "catalogue:agreement:warn"
+    END_GIVEN = "catalogue:agreement:end"
+    CORRECTION_REMINDED = "catalogue:audit:remind"
     SECRET_ISSUED = "catalogue:secret:issue"  # noqa: S105  the name of an event
 
     CREDENTIALS_SET = "catalogue:credentials:set"
@@ -62,6 +65,11 @@ class EventName(StrEnum):
     APP_UNPAIRED = "consent:app:unpair"
     PURPOSE_GIVEN = "consent:purpose:give"
     APP_ENDED = "consent:app:end"
+    APP_STOPPED = "consent:app:suspend"
+    APP_RESUMED = "consent:app:resume"
+    APP_UNLISTED = "consent:app:unlist"
+    APP_RELISTED = "consent:app:relist"
+    APP_REMOVED = "consent:app:remove"
     PURPOSE_WITHDRAWN = "consent:purpose:withdraw"
     PURPOSE_ENDED = "consent:purpose:end"
     END_CHOSEN = "consent:end:choose"

@@ -14,18 +14,15 @@ from uuid import UUID
 import psycopg
 import structlog
 
-import app_catalog
 from device_gateway.broker.control import disconnect_device
-from device_gateway.catalogue_key import catalogue_key
-from device_gateway.catalogue_wiring import MeasurementPlane, SpaceJournal
-from device_gateway.consent_upkeep import keep_consents, tell_vendors
+from device_gateway.catalogue_upkeep import keep_catalogue
+from device_gateway.consent_upkeep import keep_consents, tell_patients, tell_vendors
 from device_gateway.database.pool import AsyncPool, connect, open_pool
 from device_gateway.devices import certificates, edge_commands, users
 from device_gateway.errors import GatewayError
 from device_gateway.imports.worker import take_in_uploads
 from device_gateway.ingest import arrival, heard, inbox, memory, quarantine, replay
 from device_gateway.mail.delivery import deliver_due
-from device_gateway.mail.outbox import Outbox
 from device_gateway.readings import days
 from device_gateway.sandbox import filling
 from device_gateway.settings import Settings
@@ -78,15 +75,17 @@ async def run_jobs(settings: Settings, announce: Callable[[], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     wake = asyncio.Event()
-    async with open_pool(settings.required("database_url"), "gateway_app", size=4) as pool:
+    async with open_pool(settings.required("database_url"), "gateway_app", size=6) as pool:
         background = [
             asyncio.create_task(_listen(settings, wake)),
             asyncio.create_task(_housekeep(settings, pool)),
             asyncio.create_task(take_in_uploads(settings)),
             asyncio.create_task(_keep_store(settings)),
             asyncio.create_task(_send_mail(settings)),
+            asyncio.create_task(_keep_catalogue(settings, pool)),
             asyncio.create_task(_keep_consents(settings, pool)),
             asyncio.create_task(_tell_vendors(settings, pool)),
+            asyncio.create_task(_tell_patients(settings, pool)),
         ]
         announce()
         while not stop.is_set():
@@ -151,27 +150,33 @@ async def _housekeep(settings: Settings, pool: AsyncPool) -> None:
         try:
             async with pool.connection() as connection:
                 await connection.execute(FORGET_DONE, (KEEP_DONE_DAYS,))
-                await app_catalog.sweep(connection, datetime.now(UTC))
-                if key := catalogue_key(settings):
-                    await app_catalog.keep_signing_keys(connection, key, datetime.now(UTC))
-                await app_catalog.keep_agreements(
-                    connection, Outbox(key), SpaceJournal(), MeasurementPlane(), datetime.now(UTC)
-                )
                 await days.roll_up(connection, datetime.now(UTC))
             await asyncio.to_thread(_expire, settings)
-        except psycopg.OperationalError as error:
-            log.warning("database away", error=type(error).__name__)
+        except Exception as error:  # whatever it is, the next minute tries again
+            log.warning("housekeeping failed", error=type(error).__name__)
         await asyncio.sleep(HOUSEKEEPING_S)
 
 
 async def _keep_consents(settings: Settings, pool: AsyncPool) -> None:
     while True:
-        try:
-            async with pool.connection() as connection:
-                await keep_consents(settings, connection, datetime.now(UTC))
-        except Exception as error:  # whatever it is, housekeeping goes on: tried again in a minute
-            log.warning("consents not kept up", error=type(error).__name__)
+        await keep_consents(settings, pool, datetime.now(UTC))
         await asyncio.sleep(HOUSEKEEPING_S)
+
+
+async def _keep_catalogue(settings: Settings, pool: AsyncPool) -> None:
+    while True:
+        await keep_catalogue(settings, pool, datetime.now(UTC))
+        await asyncio.sleep(HOUSEKEEPING_S)
+
+
+async def _tell_patients(settings: Settings, pool: AsyncPool) -> None:
+    while True:
+        try:
+            while await tell_patients(settings, pool, datetime.now(UTC)):
+                pass
+        except Exception as error:  # what was not told stays to be told
+            log.warning("patients not told", error=type(error).__name__)
+        await asyncio.sleep(NOTICES_S)
 
 
 async def _tell_vendors(settings: Settings, pool: AsyncPool) -> None:

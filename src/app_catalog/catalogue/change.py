@@ -9,17 +9,18 @@ from app_catalog.catalogue.apps import App, app_by_id
 from app_catalog.catalogue.causes import Cause
 from app_catalog.catalogue.status import FOLLOWS, Status
 from app_catalog.catalogue.vendor_letter import Letter, tell_vendor
-from app_catalog.consents.revocation import end_pairings_of_app
+from app_catalog.consents.announcement import announce
 from app_catalog.errors import Fault, NotAllowed, Unacceptable, Unknown, WrongState
 from app_catalog.events import EventName
+from app_catalog.review.dossier import EXCLUDED, OF_THE_VENDOR, interested_in
 from app_catalog.vendors.vendor import vendors_of
-from app_catalog.wiring import CatalogueEvent, Connection, DataPlane, Journal, Mail, Person
+from app_catalog.wiring import CatalogueEvent, Connection, Journal, Mail, Person
 
 LOCK_APP = "SELECT id FROM catalogue.app WHERE id = %s FOR UPDATE"
 SET_STATUS = "UPDATE catalogue.app SET status = %s WHERE id = %s"
 ADD_STEP = """INSERT INTO catalogue.app_step (app_id, application_id, step, from_status, to_status, actor, actor_name,
     reason, at, cause)
-  VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+  VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id"""
 BEFORE_SUSPENSION = """SELECT from_status FROM catalogue.app_step WHERE app_id = %s AND to_status = 'SUSPENDED'
     AND from_status <> 'SUSPENDED'
   ORDER BY id DESC LIMIT 1"""
@@ -43,7 +44,6 @@ async def change_status(
     *,
     person: Person,
     journal: Journal,
-    data_plane: DataPlane,
     now: datetime,
     reason: str,
     cause: Cause | None = None,
@@ -59,8 +59,7 @@ async def change_status(
     async with connection.transaction():
         app = await locked_app(connection, app_id, person)
         await move(
-            connection, app, status, actor=person, journal=journal, data_plane=data_plane, now=now, reason=reason,
-            cause=cause, mail=mail,
+            connection, app, status, actor=person, journal=journal, now=now, reason=reason, cause=cause, mail=mail
         )  # fmt: skip
 
 
@@ -71,27 +70,25 @@ async def move(
     *,
     actor: Actor,
     journal: Journal,
-    data_plane: DataPlane,
     now: datetime,
     reason: str,
     cause: Cause | None,
     mail: Mail | None,
 ) -> None:
     """Move `app`, which is locked, in the transaction of a caller who made sure that `actor` may. Its tokens follow at
-    once; DEREFERENCED disconnects every patient. Raises WrongState."""
+    once; who is connected is told by `jobs`, which disconnects them from what is DEREFERENCED. Raises WrongState."""
     if app.status is Status.CANDIDATE:
         raise WrongState
     check_step(app.status, status)
     await connection.execute(SET_STATUS, (status.value, app.id))
-    await add_step(
+    step_id = await add_step(
         connection, app, Step.MOVED, status, application_id=app.application_id, actor=actor, reason=reason, now=now,
         cause=cause,
     )  # fmt: skip
+    await announce(connection, step_id, app.status, status)
     name = EventName.APP_SUSPENDED if status is Status.SUSPENDED else EventName.APP_STATUS_CHANGED
     details = {"from": app.status.value, "to": status.value} | ({"cause": cause.value} if cause else {})
     await journal.write(connection, event_of_app(name, actor, app, reason, details))
-    if status is Status.DEREFERENCED:
-        await end_pairings_of_app(connection, app, person=actor, journal=journal, data_plane=data_plane, now=now)
     if mail is not None:
         await tell_vendor(connection, mail, app, MOVED, status=status, reason=reason)
 
@@ -105,13 +102,16 @@ async def status_before_suspension(connection: Connection, app_id: UUID) -> Stat
 
 
 async def locked_app(connection: Connection, app_id: UUID, person: Person) -> App:
-    """The app, locked until the end of the transaction. Raises Unknown, or NotAllowed for a member of its vendor."""
+    """The app, locked until the end of the transaction. Raises Unknown, or NotAllowed for a member of its vendor and
+    for a reviewer who declared an interest in it."""
     await connection.execute(LOCK_APP, (app_id,))
     app = await app_by_id(connection, app_id)
     if app is None:
         raise Unknown
     if app.vendor_id in await vendors_of(connection, person.id):
-        raise NotAllowed("A member of the vendor does not decide about its apps.")
+        raise NotAllowed(OF_THE_VENDOR)
+    if app.id in await interested_in(connection, person):
+        raise NotAllowed(EXCLUDED)
     return app
 
 
@@ -126,13 +126,15 @@ async def add_step(
     reason: str | None,
     now: datetime,
     cause: Cause | None = None,
-) -> None:
-    """Write down what happened to `app`, which had its status until now and has `status` from now on."""
+) -> int:
+    """Write down what happened to `app`, which had its status until now and has `status` from now on; returns the
+    number of the step."""
     values = (
         app.id, application_id, step.value, app.status.value, status.value, actor.id, actor.display_name, reason, now,
         cause.value if cause else None,
     )  # fmt: skip
-    await connection.execute(ADD_STEP, values)
+    [row] = await (await connection.execute(ADD_STEP, values)).fetchall()
+    return int(row.id)
 
 
 def check_step(before: Status, after: Status) -> None:

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from app_catalog.catalogue.apps import App, Purpose, purpose_from
+from app_catalog.catalogue.history import Moment, history_of
+from app_catalog.catalogue.status import Status
 from app_catalog.consents.reapproval import Question, open_questions
 from app_catalog.sandbox.tested import app_connected
 from app_catalog.space import space
@@ -44,7 +46,10 @@ class GivenPurpose:
 
 @dataclass(frozen=True)
 class ConnectedApp:
-    """stays_connected: it has a refresh token, and so access while the patient is away."""
+    """stays_connected: it has a refresh token, and so access while the patient is away.
+
+    moved  how it came out of the list, or out of service; None for one that is where everybody finds it
+    """
 
     app: App
     pairing_id: UUID
@@ -54,6 +59,7 @@ class ConnectedApp:
     stays_connected: bool
     purposes: tuple[GivenPurpose, ...]
     question: Question | None = None  # about its new version
+    moved: Moment | None = None
 
     @property
     def offered(self) -> tuple[Purpose, ...]:
@@ -86,10 +92,17 @@ async def connected_apps(connection: Connection, subject: UUID, now: datetime | 
             connected.append(
                 ConnectedApp(
                     app, row.id, row.created_at, row.answered_at, row.last_token_at, row.stays_connected, given,
-                    questions.get(app.id),
+                    questions.get(app.id), await _moved(connection, app),
                 )
             )  # fmt: skip
     return connected
+
+
+async def _moved(connection: Connection, app: App) -> Moment | None:
+    if app.tested or app.status not in {Status.OFFLINE, Status.SUSPENDED, Status.DEREFERENCED}:
+        return None
+    history = await history_of(connection, app.id)
+    return history[0] if history else None
 
 
 def _given(columns: dict[str, str], offered: set[UUID]) -> GivenPurpose:

@@ -10,6 +10,7 @@ from app_catalog.catalogue.apps import App, app_by_id
 from app_catalog.consents.pairing import current, end_all_at, locked_pairing
 from app_catalog.consents.period import last_day
 from app_catalog.consents.revocation import DATE_CAME, end_pairing
+from app_catalog.consents.setback import Work, alone
 from app_catalog.errors import Unknown
 from app_catalog.events import EventName
 from app_catalog.space import space
@@ -51,7 +52,7 @@ async def end_consents(connection: Connection, journal: Journal, data_plane: Dat
     many apps. Nothing waits for it: every check has seen the day itself."""
     rows = await (await connection.execute(ENDED, (now,))).fetchall()
     for row in rows:
-        async with space(connection, row.subject):
+        async with alone(connection, Work.END, row.subject):
             await _end(connection, row.subject, row.pairing_id, journal=journal, data_plane=data_plane, now=now)
     return len(rows)
 

@@ -10,6 +10,7 @@ from app_catalog.actor import SYSTEM
 from app_catalog.catalogue.apps import app_by_id
 from app_catalog.consents.connected import ConnectedApp, connected_apps
 from app_catalog.consents.period import last_day
+from app_catalog.consents.setback import Work, alone
 from app_catalog.events import EventName
 from app_catalog.space import space
 from app_catalog.wiring import CatalogueEvent, Connection, Journal, PatientLetter, Patients
@@ -93,7 +94,7 @@ async def send_lists(connection: Connection, journal: Journal, patients: Patient
     """Send each patient the list of connected apps that is due, once whoever else does so. Returns how many."""
     before, sent = now - LIST_EVERY, 0
     for row in await (await connection.execute(LISTS_DUE, (before,))).fetchall():
-        async with space(connection, row.subject):
+        async with alone(connection, Work.LIST, row.subject):
             parameters = {"subject": row.subject, "now": now, "before": before}
             if await (await connection.execute(TAKE_LIST, parameters)).fetchone() is None:
                 continue
@@ -125,7 +126,7 @@ async def tell_questions(connection: Connection, journal: Journal, patients: Pat
     rows = await (await connection.execute(TO_TELL, (now,))).fetchall()
     for row in rows:
         for take, tells in ((TAKE_TOLD, ASKED), (TAKE_STOPPED, STOPPED)):
-            async with space(connection, row.subject):
+            async with alone(connection, Work.QUESTION, row.subject):
                 question = await (await connection.execute(take, {"now": now, "id": row.id})).fetchone()
                 app = await app_by_id(connection, question.app_id) if question else None
                 if question is None or app is None:

@@ -3,8 +3,10 @@
 Tokens are not touched: each check joins their grant, so that one issued at the same moment is dead as well.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from uuid import UUID
 
 from app_catalog.actor import Actor
@@ -27,7 +29,6 @@ REVOKE_GRANTS = """UPDATE catalogue.access_grant g SET revoked_at = %(now)s, rev
 GRANTS_OF_PERSON = "SELECT subject, grant_id FROM catalogue.grants_of_person(%s)"
 CLOSE_QUESTION = """UPDATE catalogue.reapproval SET answered_at = %s, answered_by = %s, outcome = 'disconnected'
   WHERE pairing_id = %s AND answered_at IS NULL"""
-SUBJECTS_OF_APP = "SELECT subject FROM catalogue.subjects_of_app(%s) AS subject"
 
 PASSWORD_CHANGED = "The password was changed."  # noqa: S105  a reason, not a secret
 
@@ -43,7 +44,7 @@ class Ending:
 
 
 UNPAIRED = Ending(EventName.APP_UNPAIRED, "The patient disconnected the app.", "disconnected", Why.PATIENT)
-DEREFERENCED = Ending(EventName.APP_ENDED, "The app has left the catalogue.", "removed", Why.REMOVED)
+DEREFERENCED = Ending(EventName.APP_REMOVED, "The app has left the catalogue.", "removed", Why.REMOVED)
 DATE_CAME = Ending(EventName.APP_ENDED, "The day came that the patient had chosen.", "ended", Why.ENDED)
 
 
@@ -137,24 +138,6 @@ async def on_password_changed(
     return len(rows)
 
 
-async def end_pairings_of_app(
-    connection: Connection, app: App, *, person: Actor, journal: Journal, data_plane: DataPlane, now: datetime
-) -> None:
-    """Disconnect every patient from an app that leaves the catalogue."""
-    rows = await (await connection.execute(SUBJECTS_OF_APP, (app.id,))).fetchall()
-    for row in rows:
-        await end_pairing(
-            connection,
-            row.subject,
-            app,
-            DEREFERENCED,
-            actor=person,
-            journal=journal,
-            data_plane=data_plane,
-            now=now,
-        )
-
-
 async def revoke_grant(
     connection: Connection, grant_id: UUID, reason: str, data_plane: DataPlane, now: datetime, *, why: Why | None
 ) -> bool:
@@ -181,9 +164,10 @@ async def end_pairing(
     journal: Journal,
     data_plane: DataPlane,
     now: datetime,
+    details: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Close every consent and end every grant of an app in a space, all or nothing. Raises Unknown where the two never
-    met; where nothing was left to end, nothing is written down."""
+    met; where nothing was left to end, nothing is written down. `details` are for the journal."""
     async with space(connection, subject):
         pairing_id = await locked_pairing(connection, app.id, subject)
         if pairing_id is None:
@@ -192,7 +176,8 @@ async def end_pairing(
         grants = await end_grants(connection, pairing_id, ending, data_plane, now)
         await connection.execute(CLOSE_QUESTION, (now, actor.id, pairing_id))
         if consents or grants:
-            event = _of_actor(ending.event, subject, actor, app, reason=ending.reason, consents=consents, grants=grants)
+            counted: dict[str, str | int] = {"consents": consents, "grants": grants, **details}
+            event = _of_actor(ending.event, subject, actor, app, reason=ending.reason, details=counted)
             await journal.write(connection, event)
 
 
@@ -218,7 +203,7 @@ def _of_actor(
     *,
     purpose: str | None = None,
     reason: str | None = None,
-    **details: int,
+    details: Mapping[str, str | int] = MappingProxyType({}),
 ) -> CatalogueEvent:
     return CatalogueEvent(
         name,

@@ -21,8 +21,9 @@ from app_catalog.documents.document import (
     remove_document,
 )
 from app_catalog.documents.upload import uploaded
-from app_catalog.errors import Fault, Unacceptable, Unknown
+from app_catalog.errors import Fault, NotAllowed, Unacceptable, Unknown
 from app_catalog.page import id_in_path, posted, see_other, signed_in
+from app_catalog.review.dossier import bar_to_reading, dossier_of
 from app_catalog.vendors.role import role_of
 from app_catalog.wiring import Connection, Person, Row, Wiring
 
@@ -120,13 +121,17 @@ async def picture(wiring: Wiring, request: Request) -> Response:
 
 
 async def _read_by(connection: Connection, application_id: UUID, person: Person) -> Row:
-    """`logo` of an application that `person` may read. Raises Unknown for one that is none of theirs."""
+    """`logo` of an application that `person` may read. Raises Unknown for one that is none of theirs, NotAllowed for
+    a reviewer who has an interest or has not declared that there is none."""
     owner = await (await connection.execute(OWNER, (application_id,))).fetchone()
     if owner is None:
         raise Unknown
-    reviews = person.kind in READERS and owner.state != "draft"
-    if not reviews and await role_of(connection, owner.vendor_id, person.id) is None:
+    if await role_of(connection, owner.vendor_id, person.id) is not None:
+        return owner
+    if person.kind not in READERS or owner.state == "draft":
         raise Unknown
+    if bar := await bar_to_reading(connection, await dossier_of(connection, application_id), person):
+        raise NotAllowed(bar)
     return owner
 
 

@@ -202,8 +202,8 @@ async def decide_audit(
         await journal.write(connection, event_of_app(EventName.AUDIT_DECIDED, person, app, text, details))
         if outcome in MOVES:
             await move(
-                connection, app, MOVES[outcome], actor=person, journal=journal, data_plane=wiring.data_plane, now=now,
-                reason=text, cause=cause, mail=None,
+                connection, app, MOVES[outcome], actor=person, journal=journal, now=now, reason=text,
+                cause=cause, mail=None,
             )  # fmt: skip
         elif outcome is Outcome.CORRECTIVE:
             await add_step(

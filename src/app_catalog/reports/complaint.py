@@ -99,7 +99,7 @@ async def answer_complaint(
         if upheld and await _still_stands(connection, complaint, app):
             await move(
                 connection, app, Status(complaint.from_status), actor=person, journal=wiring.journal,
-                data_plane=wiring.data_plane, now=now, reason=text, cause=Cause.SETTLED, mail=None,
+                now=now, reason=text, cause=Cause.SETTLED, mail=None,
             )  # fmt: skip
         await tell_vendor(connection, wiring.mail, app, UPHELD if upheld else REJECTED, reason=text)
 

@@ -11,7 +11,7 @@ from app_catalog.catalogue.change import LOCK_APP, event_of_app, move
 from app_catalog.catalogue.status import Status
 from app_catalog.catalogue.vendor_letter import Letter, tell_vendor
 from app_catalog.events import EventName
-from app_catalog.wiring import Connection, DataPlane, Journal, Mail
+from app_catalog.wiring import Connection, Journal, Mail
 
 WARNINGS: Final = (90, 30, 7)  # days before: time for a renewal, then two reminders
 GRACE: Final = timedelta(days=30)  # out of the list, but patients stay connected: time for a renewal that came late
@@ -48,9 +48,7 @@ WARNING: Final = Letter(
 )
 
 
-async def keep_agreements(
-    connection: Connection, mail: Mail, journal: Journal, data_plane: DataPlane, now: datetime
-) -> int:
+async def keep_agreements(connection: Connection, mail: Mail, journal: Journal, now: datetime) -> int:
     """Do what is due at `now`; each once, whoever else does it at the same time. Returns how much was done."""
     today, done = now.date(), 0
     soon = today + timedelta(days=max(WARNINGS))
@@ -62,9 +60,9 @@ async def keep_agreements(
                 continue
             if today < agreed.ends_on:
                 done += await _warn(connection, mail, journal, app, agreed.ends_on, now)
-                done += await _bring_back(connection, mail, journal, data_plane, app, now)
+                done += await _bring_back(connection, mail, journal, app, now)
             else:
-                done += await _end(connection, mail, journal, data_plane, app, agreed.ends_on, now)
+                done += await _end(connection, mail, journal, app, agreed.ends_on, now)
     return done
 
 
@@ -86,7 +84,6 @@ async def _end(  # noqa: PLR0917  one call
     connection: Connection,
     mail: Mail,
     journal: Journal,
-    data_plane: DataPlane,
     app: App,
     ends_on: date,
     now: datetime,
@@ -98,15 +95,13 @@ async def _end(  # noqa: PLR0917  one call
     else:
         return False
     await move(
-        connection, app, status, actor=SYSTEM, journal=journal, data_plane=data_plane, now=now, reason=reason,
-        cause=Cause.AGREEMENT, mail=mail,
+        connection, app, status, actor=SYSTEM, journal=journal, now=now, reason=reason, cause=Cause.AGREEMENT,
+        mail=mail,
     )  # fmt: skip
     return True
 
 
-async def _bring_back(  # noqa: PLR0917  one call
-    connection: Connection, mail: Mail, journal: Journal, data_plane: DataPlane, app: App, now: datetime
-) -> bool:
+async def _bring_back(connection: Connection, mail: Mail, journal: Journal, app: App, now: datetime) -> bool:
     """An app that only the end of its agreement took out of the list returns with a new one."""
     if app.status is not Status.OFFLINE:
         return False
@@ -114,8 +109,8 @@ async def _bring_back(  # noqa: PLR0917  one call
     if row is None or (row.to_status, row.cause, row.actor) != (Status.OFFLINE, Cause.AGREEMENT, None):
         return False
     await move(
-        connection, app, Status(row.from_status), actor=SYSTEM, journal=journal, data_plane=data_plane, now=now,
-        reason=BACK, cause=None, mail=mail,
+        connection, app, Status(row.from_status), actor=SYSTEM, journal=journal, now=now, reason=BACK,
+        cause=None, mail=mail,
     )  # fmt: skip
     return True
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from app_catalog.catalogue.apps import app_by_id, apps_by_status
 from app_catalog.catalogue.causes import Cause
 from app_catalog.catalogue.status import FOLLOWS, Status
-from app_catalog.errors import BadForm, Unknown
+from app_catalog.errors import BadForm, NotAllowed, Unknown
 from app_catalog.form import Fields
 from app_catalog.page import id_in_path, posted, see_other, signed_in
 from app_catalog.reports import watch
@@ -26,6 +26,8 @@ from app_catalog.reports.audit import (
 from app_catalog.reports.complaint import answer_complaint
 from app_catalog.reports.renewal import decide_renewal
 from app_catalog.reports.report import Category
+from app_catalog.review.dossier import EXCLUDED, OF_THE_VENDOR, interested_in
+from app_catalog.vendors.vendor import vendors_of
 from app_catalog.wiring import Connection, Person, Wiring
 
 HOME = "/catalogue/review/watch"
@@ -35,12 +37,12 @@ AUDITED = (Status.PRE_SERIES, Status.ONLINE, Status.OFFLINE, Status.SUSPENDED)
 async def overview(wiring: Wiring, request: Request) -> Response:
     person = await signed_in(wiring, request, *REVIEWERS)
     async with wiring.pool.connection() as connection:
-        in_progress = await watch.audits(connection, closed=False)
+        barred = await interested_in(connection, person)
         context = {
-            "audits": in_progress,
+            "audits": await watch.audits(connection, closed=False),
             "ended": await watch.audits(connection, closed=True),
-            "complaints": await watch.complaints(connection),
-            "renewals": await watch.renewals(connection),
+            "complaints": [row for row in await watch.complaints(connection) if row.app_id not in barred],
+            "renewals": [row for row in await watch.renewals(connection) if row.app_id not in barred],
             "apps": await apps_by_status(connection, AUDITED),
             "outcomes": {outcome.value: outcome.label for outcome in Outcome},
             "statuses": {status.value: status.label for status in Status},
@@ -77,6 +79,10 @@ async def audit(wiring: Wiring, request: Request) -> Response:
         app = await app_by_id(connection, row.app_id) if row else None
         if row is None or app is None:
             raise Unknown
+        if app.vendor_id in await vendors_of(connection, person.id):
+            raise NotAllowed(OF_THE_VENDOR)
+        if app.id in await interested_in(connection, person):
+            raise NotAllowed(EXCLUDED)
         context = {
             "app": app,
             "audit": row,

@@ -24,6 +24,12 @@ INTERESTS = (
     "SELECT bool_or(has_interest) AS has_interest FROM catalogue.interest WHERE application_id = %s AND reviewer = %s"
 )
 
+# Apps in whose newest version, of those that the reviewer declared anything about, they declared an interest.
+INTERESTED_IN = """SELECT app_id FROM (
+    SELECT v.app_id, v.version, max(v.version) OVER (PARTITION BY v.app_id) AS newest, i.has_interest
+    FROM catalogue.interest i JOIN catalogue.application v ON v.id = i.application_id WHERE i.reviewer = %s) declared
+  WHERE version = newest GROUP BY app_id HAVING bool_or(has_interest)"""
+
 REVIEWERS = frozenset({"reviewer"})
 SUBMITTED, ADMISSIBLE = "submitted", "admissible"
 MAX_TEXT = 4000  # characters of what a reviewer or a vendor writes in one place
@@ -77,6 +83,24 @@ async def bar_to(connection: Connection, dossier: Dossier, person: Person) -> st
     if row is None or row.has_interest is None:
         return DECLARE_FIRST
     return EXCLUDED if row.has_interest else None
+
+
+async def bar_to_reading(connection: Connection, dossier: Dossier, person: Person) -> str | None:
+    """Why a reviewer may not even read what the vendor submitted; None when nothing is in the way.
+
+    An interest bars for good. Who has declared nothing reads what was decided: complaints and audits are about it, and
+    nobody can declare any more.
+    """
+    bar = await bar_to(connection, dossier, person)
+    if bar == DECLARE_FIRST and not dossier.is_undecided:
+        bar = None
+    return bar or (EXCLUDED if dossier.app_id in await interested_in(connection, person) else None)
+
+
+async def interested_in(connection: Connection, person: Person) -> frozenset[UUID]:
+    """Ids of apps from which a reviewer keeps away, whatever is to be done about them."""
+    rows = await (await connection.execute(INTERESTED_IN, (person.id,))).fetchall()
+    return frozenset(row.app_id for row in rows)
 
 
 async def opened(connection: Connection, application_id: UUID, person: Person, *, state: str = ADMISSIBLE) -> Dossier:

@@ -17,7 +17,7 @@ from app_catalog.errors import Unknown
 from app_catalog.interoperability.report import report_of
 from app_catalog.page import id_in_path, signed_in
 from app_catalog.review.agreement import USUAL, newest_agreement
-from app_catalog.review.dossier import DECLARE_FIRST, REVIEWERS, Dossier, bar_to, dossier_of
+from app_catalog.review.dossier import DECLARE_FIRST, REVIEWERS, Dossier, bar_to, bar_to_reading, dossier_of
 from app_catalog.review.evaluation import (
     Recommendation,
     Written,
@@ -67,16 +67,18 @@ async def application(wiring: Wiring, request: Request) -> Response:
     application_id = id_in_path(request, "application_id")
     async with wiring.pool.connection() as connection:
         case = await dossier_of(connection, application_id)
-        bar = await bar_to(connection, case, person) if person.kind in REVIEWERS else None
+        reviews = person.kind in REVIEWERS
+        bar = await bar_to(connection, case, person) if reviews else None
+        unread = await bar_to_reading(connection, case, person) if reviews else None
         context = {
             "case": case,
             "states": STATES,
             "declarations": await declarations_of(connection, application_id),
-            "bar": bar,
-            "may_declare": bar == DECLARE_FIRST,
+            "bar": unread or bar,
+            "may_declare": unread == DECLARE_FIRST,
             "csrf_token": person.csrf_token,
         }
-        if bar is not None and case.is_undecided:
+        if unread is not None:
             return wiring.render(request, "app_catalog/review_interest.html", context)
         context |= await _review(wiring, connection, case, person, bar)
         context |= await description(wiring, connection, application_id)

@@ -1,7 +1,7 @@
 """The journal in sentences: one per event and outcome, about "you" where it was the patient."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -55,6 +55,21 @@ PERMITTED: Mapping[str, str] = {
     App.PURPOSE_GIVEN: _("You agreed that %(app)s may do this: %(purposes)s."),
     App.PURPOSE_WITHDRAWN: _("You took back what you had allowed %(app)s: %(purposes)s."),
     App.APP_ENDED: _("%(app)s is disconnected: %(why)s."),
+    App.APP_STOPPED: _(
+        "%(app)s is suspended by the operator of the catalogue since %(since)s: it sees nothing until it is back."
+        " %(cause)s"
+    ),
+    App.APP_RESUMED: _(
+        "%(app)s is no longer suspended since %(since)s: what you had agreed to holds again. %(cause)s"
+    ),
+    App.APP_UNLISTED: _(
+        "%(app)s is not in the list of the catalogue any more since %(since)s, by decision of its operator: for you it"
+        " goes on as before. %(cause)s"
+    ),
+    App.APP_RELISTED: _("%(app)s is in the list of the catalogue again since %(since)s. %(cause)s"),
+    App.APP_REMOVED: _(
+        "%(app)s was removed from the catalogue by its operator on %(since)s: it is disconnected. %(cause)s"
+    ),
     App.PURPOSE_ENDED: _("What you had allowed %(app)s has ended, on the day that you had chosen: %(purposes)s."),
     App.END_CHOSEN: _("You chose until when %(app)s may go on: %(until)s."),
     App.VERSION_ASKED: _("%(app)s has changed: you are asked about it until %(until)s."),
@@ -169,7 +184,7 @@ def sentence(entry: Entry, words: Words, names: Names) -> str:
             return words.gettext(NOTHING_FOUND, **values)
         one, many = COUNTED[entry.event]
         return words.ngettext(one, many, entry.quantity or 0, **values)
-    return words.gettext(PERMITTED.get(entry.event, ANYTHING_ELSE), **values)
+    return words.gettext(PERMITTED.get(entry.event, ANYTHING_ELSE), **values).rstrip()
 
 
 def app_of(entry: Entry) -> UUID | None:
@@ -198,6 +213,8 @@ def _values(entry: Entry, words: Words, names: Names) -> dict[str, str]:
         "called": str(entry.details.get("called", "")),
         "why": words.gettext(REASONS.get(entry.reason or "", ANOTHER_REASON)),
         "until": _day(entry, words),
+        "since": _since(entry, words),
+        "cause": _cause(entry, words),
         "event": entry.event,
     }
 
@@ -206,6 +223,21 @@ def _day(entry: Entry, words: Words) -> str:
     """The day that a row is about."""
     text = entry.details.get("until")
     return words.day(date.fromisoformat(str(text))) if text else ""
+
+
+def _since(entry: Entry, words: Words) -> str:
+    """Since when what a row tells has been so: the row itself may be a little younger."""
+    text = entry.details.get("since")
+    if not text:
+        return ""
+    at = datetime.fromisoformat(str(text)).astimezone(words.zone)
+    return words.gettext("%(day)s at %(time)s", day=words.day(at.date()), time=words.clock(at))
+
+
+def _cause(entry: Entry, words: Words) -> str:
+    """Why an app moved, in the words of the catalogue for patients; nothing where none were chosen."""
+    cause = entry.details.get("cause")
+    return words.gettext(app_catalog.Cause(cause).label) if cause in set(app_catalog.Cause) else ""
 
 
 def _device(entry: Entry, names: Names) -> str:

@@ -180,7 +180,6 @@ async def _move(host, connection, app, status, person=None):
         status,
         person=person or app.reviewer,
         journal=host.journal,
-        data_plane=host.data_plane,
         now=host.now(),
         reason="a test",
     )

@@ -121,7 +121,7 @@ async def test_the_catalogue_is_searched_and_filtered_and_read_by_programs(shop)
             zen = shop.apps["Zen"]
             await change_status(
                 connection, zen.app_id, Status.SUSPENDED, person=zen.reviewer, journal=shop.journal,
-                data_plane=shop.data_plane, now=shop.now(), reason="a test",
+                now=shop.now(), reason="a test",
             )  # fmt: skip
         assert (await browser.get("/api/catalogue/apps", headers={"if-none-match": tag})).json()["total"] == 2
 

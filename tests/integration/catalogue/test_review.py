@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 import pytest
+from attested_review import approve
 from catalogue_host import Host, Somebody, application
 
 from app_catalog import register_vendor
@@ -163,6 +164,45 @@ async def test_an_interest_excludes_for_good_and_everybody_sees_it(review):
     insider = Somebody("reviewer", id=review.vendor.id)
     assert (await review.post(insider, "interest", interest="no")).status_code == 403
     assert "A member of the vendor" in (await review.page(insider)).text
+
+
+async def test_who_has_an_interest_reads_nothing_of_the_vendors_by_any_address_before_or_after_the_decision(review):
+    first, second, third, fourth = review.first, review.second, Somebody("reviewer"), Somebody("reviewer")
+    async with connected(review) as (connection, _):
+        row = await (await connection.execute("SELECT id FROM catalogue.document LIMIT 1")).fetchone()
+    document = f"/catalogue/documents/{row.id}"
+    logo = f"/catalogue/vendor/applications/{review.application_id}/logo"
+
+    async def got(person):
+        async with review.host.browser(person) as browser:
+            files = [(await browser.get(path)).status_code for path in (document, logo)]
+        return files, "What the vendor wrote" in (await review.page(person)).text
+
+    assert await got(first) == ([403, 403], False), "nothing was declared yet"
+    await review.post(first, "interest", interest="yes", statement="I worked for Acme.")
+    await review.post(second, "interest", interest="no")
+    await review.post(third, "interest", interest="no")
+    assert await got(first) == ([403, 403], False)
+    assert await got(second) == ([200, 404], True), "there is no logo"
+    async with connected(review) as (connection, options):
+        await approve(
+            connection, review.application_id, owner=review.vendor, reviewers=(second, third),
+            data_plane=review.host.data_plane, **options,
+        )  # fmt: skip
+    assert await got(first) == ([403, 403], False), "an interest bars for good"
+    assert await got(fourth) == ([200, 404], True), "audits and complaints are about what was decided"
+    status = f"/catalogue/review/apps/{review.app_id}/status"
+    form = {"action": "suspend", "reason": "A complaint.", "cause": "check"}
+    for person, expected in ((first, 403), (fourth, 303)):
+        async with review.host.browser(person) as browser:
+            form["csrf_token"] = person.csrf_token
+            assert (await browser.post(status, data=form)).status_code == expected
+            opened = await browser.post(
+                "/catalogue/review/audits", data=form | {"app": str(review.app_id), "text": "Look."}
+            )
+            assert opened.status_code == expected
+    async with review.host.browser(first) as browser:
+        assert (await browser.get(opened.headers["location"])).status_code == 403
 
 
 async def test_an_interest_found_late_takes_evaluation_and_opinion_along(review):

@@ -8,7 +8,16 @@ import psycopg
 import pytest
 from catalogue_host import Host, Registered, Somebody, hidden, patient, query_of
 
-from app_catalog import Cause, NotAllowed, Status, WrongState, change_status, grant_of_token, revoke_pairing
+from app_catalog import (
+    Cause,
+    NotAllowed,
+    Status,
+    WrongState,
+    change_status,
+    grant_of_token,
+    revoke_pairing,
+    tell_moves,
+)
 
 LAUNCH = "https://app.example/launch"
 ACTIONS = (
@@ -149,8 +158,9 @@ async def move(host: Host, app: Registered, status: Status, person: Somebody | N
     async with host.pool.connection() as connection:
         await change_status(
             connection, app.app_id, status, person=person or app.reviewer, journal=host.journal,
-            data_plane=host.data_plane, now=host.now(), reason="a test", cause=cause, mail=host.mail,
+            now=host.now(), reason="a test", cause=cause, mail=host.mail,
         )  # fmt: skip
+        await tell_moves(connection, host.journal, host.data_plane, host.patients, host.now())
 
 
 async def _get(host, path, person=None):

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from catalogue_host import Somebody, patient
 
-from app_catalog import Status, app_by_id, change_status, keep_agreements
+from app_catalog import Status, app_by_id, change_status, keep_agreements, tell_moves
 
 REPORT = {"category": "data", "text": "It shows my weight to others.", "contact": "ana@example.org"}
 
@@ -165,17 +165,22 @@ async def test_an_agreement_that_ends_is_announced_three_times_and_takes_the_app
         host.offset = timedelta(days=left - days)
         host.mail.sent.clear()
         async with host.pool.connection() as connection:
-            await keep_agreements(connection, host.mail, host.journal, host.data_plane, host.now())
-            await keep_agreements(connection, host.mail, host.journal, host.data_plane, host.now())
+            await keep_agreements(connection, host.mail, host.journal, host.now())
+            await keep_agreements(connection, host.mail, host.journal, host.now())
         seen.append((days, len(host.mail.sent), (await status_of(host, app)).value))
     assert seen == [
         (120, 0, "ONLINE"), (91, 0, "ONLINE"), (90, 1, "ONLINE"), (89, 0, "ONLINE"), (30, 1, "ONLINE"),
         (30, 0, "ONLINE"), (5, 1, "ONLINE"), (4, 0, "ONLINE"), (0, 1, "OFFLINE"), (-1, 0, "OFFLINE"),
         (-29, 0, "OFFLINE"), (-30, 1, "DEREFERENCED"), (-31, 0, "DEREFERENCED"),
     ]  # fmt: skip
+    async with host.pool.connection() as connection:
+        await tell_moves(connection, host.journal, host.data_plane, host.patients, host.now())
     assert len(host.data_plane.ended) == 1
+    assert [letter.subject["en"] for _, letter in host.patients.sent] == [
+        "Weight & Sugar has left the list", "Weight & Sugar has left the catalogue",
+    ]  # fmt: skip
     unpaired = host.journal.events[-1]
-    assert (unpaired.name, unpaired.subject, unpaired.actor_kind) == ("consent:app:end", ana.subject, "system")
+    assert (unpaired.name, unpaired.subject, unpaired.actor_kind) == ("consent:app:remove", ana.subject, "system")
     assert "Its agreement has ended." in await get(host, None, f"/catalogue/apps/{app.app_id}")
 
 
@@ -187,7 +192,7 @@ async def test_an_agreement_is_renewed_on_request_and_the_app_comes_back(host):
         row = await (await connection.execute("SELECT ends_on FROM catalogue.agreement")).fetchone()
     host.offset = timedelta(days=(row.ends_on - host.now().date()).days)
     async with host.pool.connection() as connection:
-        await keep_agreements(connection, host.mail, host.journal, host.data_plane, host.now())
+        await keep_agreements(connection, host.mail, host.journal, host.now())
     assert await status_of(host, app) is Status.OFFLINE
     assert (await post(host, app.vendor, ask, text="Nothing changed.")).status_code == 303
     assert (await post(host, app.vendor, ask, text="Once more.")).status_code == 409
@@ -203,7 +208,7 @@ async def test_an_agreement_is_renewed_on_request_and_the_app_comes_back(host):
         assert (await post(host, app.reviewer, decide, **form)).status_code == expected
     assert f"Renewed until {new_end.isoformat()}." in await get(host, app.vendor, life)
     async with host.pool.connection() as connection:
-        await keep_agreements(connection, host.mail, host.journal, host.data_plane, host.now())
+        await keep_agreements(connection, host.mail, host.journal, host.now())
     assert await status_of(host, app) is Status.ONLINE
 
 
@@ -211,10 +216,10 @@ async def test_an_app_that_a_reviewer_took_offline_stays_offline_when_its_agreem
     app = await host.approved()
     async with host.pool.connection() as connection:
         await change_status(
-            connection, app.app_id, Status.OFFLINE, person=app.reviewer, journal=host.journal,
-            data_plane=host.data_plane, now=host.now(), reason="a test",
+            connection, app.app_id, Status.OFFLINE, person=app.reviewer, journal=host.journal, now=host.now(),
+            reason="a test",
         )  # fmt: skip
-        assert await keep_agreements(connection, host.mail, host.journal, host.data_plane, host.now()) == 0
+        assert await keep_agreements(connection, host.mail, host.journal, host.now()) == 0
 
 
 @pytest.mark.parametrize("kind", ["patient", "vendor", "operator"])

@@ -3,10 +3,10 @@
 import asyncio
 from datetime import timedelta
 
-import pytest
 from catalogue_host import ListedPatients, patient
 
 from app_catalog import app_news, list_seen, send_lists, unseen_list
+from app_catalog.space import space
 
 
 async def test_the_list_comes_after_90_days_once_and_again_after_90_more(host):
@@ -43,24 +43,31 @@ async def test_the_list_comes_after_90_days_once_and_again_after_90_more(host):
     assert sorted(listed) == sorted(subject for subject, _ in letters.sent)
 
 
-async def test_a_failure_in_the_middle_sends_nothing_and_the_next_attempt_does(host):
-    app, ana = await host.approved(), patient()
+async def test_a_failure_in_the_middle_sends_nothing_to_that_patient_but_to_all_others_and_later_to_that_one(host):
+    app, ana, ben = await host.approved(), patient(), patient()
     await app.code(ana)
+    await app.code(ben)
     host.offset = timedelta(days=91)
 
     class Away(ListedPatients):
-        async def write(self, connection, subject, letter):  # noqa: ARG002
-            raise ConnectionError
+        async def write(self, connection, subject, letter):
+            if subject == ana.subject:
+                raise ConnectionError
+            await super().write(connection, subject, letter)
 
     async def send(patients):
         async with host.pool.connection() as connection:
             return await send_lists(connection, host.journal, patients, host.now())
 
-    with pytest.raises(ConnectionError):
-        await send(Away())
-    letters = ListedPatients()
+    away, letters = Away(), ListedPatients()
+    await send(away)
     await send(letters)
-    assert ana.subject in {subject for subject, _ in letters.sent}
+    assert ben.subject in {subject for subject, _ in away.sent}
+    assert letters.sent == [], "it waits for a minute"
+    async with host.pool.connection() as connection, space(connection, ana.subject):
+        await connection.execute("UPDATE catalogue.setback SET due_at = now() WHERE subject = %s", (ana.subject,))
+    await send(letters)
+    assert [subject for subject, _ in letters.sent] == [ana.subject]
 
 
 async def test_the_portal_knows_what_ends_within_two_weeks(host):

@@ -125,6 +125,23 @@ async def test_a_further_version_does_not_put_off_the_limit(host):
     assert [(one.kind, one.agreed) for one in changed] == [("same", True), ("new", False)]
 
 
+async def test_versions_approved_in_the_same_instant_ask_each_patient_once_about_the_last_of_them(host):
+    app, ana = await host.approved(purposes=(WEIGHT,)), patient()
+    await app.code(ana, ["weight"])
+    await new_version(host, app, WEIGHT, GLUCOSE)
+    async with host.pool.connection() as connection, space(connection, ana.subject):
+        first = await open_question(connection, app.app_id, ana.subject)
+    instant = host.now()
+    host.now = lambda: instant
+    await new_version(host, app, WEIGHT, OTHER_GLUCOSE)
+    await new_version(host, app, WEIGHT, GLUCOSE)
+    async with host.pool.connection() as connection, space(connection, ana.subject):
+        last = await open_question(connection, app.app_id, ana.subject)
+        found = await app_by_id(connection, app.app_id)
+    assert (last.application_id, last.limit_at) == (found.application_id, first.limit_at)
+    assert last.former_application_id == first.former_application_id
+
+
 async def test_the_difference_is_told_word_by_word_against_what_the_patient_agreed_to(host):
     app, ana = await host.approved(purposes=(WEIGHT, GLUCOSE)), patient()
     await app.code(ana)

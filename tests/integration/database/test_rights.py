@@ -74,6 +74,8 @@ EXEMPT = {
     "catalogue.complaint": "of the catalogue, concerns no patient",
     "catalogue.renewal": "of the catalogue, concerns no patient",
     "catalogue.end_warning": "of the catalogue, concerns no patient",
+    "catalogue.correction_reminder": "of the catalogue, concerns no patient",
+    "catalogue.given_end": "of the catalogue, concerns no patient",
     "catalogue.search_text": "of the catalogue, concerns no patient",
 }
 
@@ -134,6 +136,7 @@ DEFINERS = {
     "gateway.sandbox_clear": "of the present space, if it is a simulated patient's",
     "gateway.sandbox_end": "of the present space, if it is a simulated patient's",
     "catalogue.grant_of_token": "a token by its hash",
+    "catalogue.grants_of_tokens": "tokens by their hashes",
     "catalogue.open_token": "a token by its hash",
     "catalogue.open_code": "a code by its hash",
     "catalogue.subjects_of_app": "connections of an app that leaves the catalogue",
@@ -150,6 +153,8 @@ DEFINERS = {
     "catalogue.consents_ended": "ids of connections in which a consent has reached its date",
     "catalogue.apps_lists_due": "ids of spaces that are due for their list of connected apps",
     "catalogue.reporters_of_audit": "whom to tell of an audit's outcome",
+    "catalogue.announce": "has every patient connected with an app told of a step; shows nothing",
+    "catalogue.announcements_due": "ids of patients who were not told of a step",
 }
 
 TABLES = """SELECT n.nspname || '.' || c.relname AS name, c.relrowsecurity AS secured,

@@ -116,7 +116,7 @@ async def test_a_suspended_app_is_refused_and_told(world):
     async with host.pool.connection() as connection:
         await change_status(
             connection, ana.app.app_id, Status.SUSPENDED, person=ana.app.reviewer, reason="under review",
-            journal=host.journal, now=host.now(), data_plane=host.data_plane,
+            journal=host.journal, now=host.now(),
         )  # fmt: skip
     assert (await ana.get("Observation")).status_code == 401
     assert ana.space.journal()[-1].reason == "app suspended"

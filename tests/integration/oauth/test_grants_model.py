@@ -233,7 +233,7 @@ class Grants(RuleBasedStateMachine):
             async with self.host.pool.connection() as connection:
                 await change_status(
                     connection, self.app.app_id, status, person=Somebody("reviewer"), journal=self.host.journal,
-                    data_plane=self.host.data_plane, now=self.now, reason="A check.",
+                    now=self.now, reason="A check.",
                 )  # fmt: skip
 
         self.world.run(move())

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from catalogue_host import GLUCOSE, REDIRECT, WEIGHT, WEIGHT_SCOPE, Somebody, patient, purpose_for
+from catalogue_host import GLUCOSE, REDIRECT, WEIGHT, WEIGHT_SCOPE, ListedPatients, Somebody, patient, purpose_for
 
 from app_catalog import (
     Status,
@@ -14,6 +14,7 @@ from app_catalog import (
     on_password_changed,
     revoke_pairing,
     sweep,
+    tell_moves,
     withdraw_purpose,
 )
 
@@ -35,10 +36,10 @@ async def move(host, app, status):
             status,
             person=app.reviewer,
             journal=host.journal,
-            data_plane=host.data_plane,
             now=host.now(),
             reason="a test",
         )
+        await tell_moves(connection, host.journal, host.data_plane, ListedPatients(), host.now())
 
 
 # ---- codes ----------------------------------------------------------------------------------------------------------
