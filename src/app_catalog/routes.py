@@ -34,6 +34,8 @@ from app_catalog.oauth import (
 )
 from app_catalog.oauth.cors import allow_origin, preflight
 from app_catalog.oauth.introspect import Introspection
+from app_catalog.oauth.look import INTROSPECTED_TOKENS, looks
+from app_catalog.oauth.refresh import Refreshes
 from app_catalog.oauth.revoke import Revocation
 from app_catalog.oauth.server import build_server
 from app_catalog.page import page
@@ -64,14 +66,15 @@ def routes(wiring: Wiring) -> tuple[FixedPaths, list[BaseRoute]]:
     server = build_server(wiring.issuer)
     server.register_endpoint(Revocation)
     server.register_endpoint(Introspection(wiring.issuer, wiring.fhir_url))
+    refreshes, tokens = Refreshes(wiring, server), looks(INTROSPECTED_TOKENS, wiring)
     endpoints = [
         _route(authorize.PATH, partial(authorize.authorize, wiring), "GET", "POST"),
         _route(consent_answer.PATH, partial(consent_answer.answer, wiring, server), "POST"),
-        _route(token.PATH, _with_cors(wiring, partial(token.token, wiring, server)), "POST", "OPTIONS"),
+        _route(token.PATH, _with_cors(wiring, partial(token.token, wiring, server, refreshes)), "POST", "OPTIONS"),
         _route(par.PATH, _with_cors(wiring, partial(par.push, wiring, server)), "POST", "OPTIONS"),
         _route(registration.PATH, partial(registration.register, wiring), "POST"),
         _route(revoke.PATH, _with_cors(wiring, partial(revoke.revoke, wiring, server)), "POST", "OPTIONS"),
-        _route(introspect.PATH, partial(introspect.introspect, wiring, server), "POST"),
+        _route(introspect.PATH, partial(introspect.introspect, wiring, server, tokens), "POST"),
         _route(discovery.PATH, partial(discovery.metadata, wiring), "GET"),
         *_openid_connect(wiring),
     ]
@@ -147,6 +150,7 @@ PAGES: tuple[tuple[str, Handler, *tuple[str, ...]], ...] = (
     ("/catalogue/vendor/applications/{application_id}/agreements/{agreement_id}", vendor_review.accept, "POST"),
     ("/catalogue/vendor/apps/{app_id}/interoperability", interoperability.tests, "GET", "POST"),
     ("/catalogue/review/apps/{app_id}/status", status_page.change, "POST"),
+    ("/catalogue/review/apps/{app_id}/end", watch_pages.end, "POST"),
     ("/catalogue/apps/{app_id}/report", patient_reports.report, "GET", "POST"),
     ("/catalogue/reports", patient_reports.reports, "GET"),
     (circle_pages.PATH, circle_pages.invitation, "GET", "POST"),

@@ -4,7 +4,7 @@ Accounts and spaces cross this border as UUIDs. Whoever implements these Protoco
 and so inside its transaction.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -97,15 +97,32 @@ class CatalogueEvent:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Call:
+    """A function of the database that opens the space it works in, and returns one row where it did its work and none
+    where it did nothing.
+
+    types  of its parameters by name, in their order
+    """
+
+    function: str
+    types: Mapping[str, str]
+
+    @property
+    def sql(self) -> str:
+        """The call, with its parameters by name."""
+        return f"{self.function}({', '.join(f'%({name})s' for name in self.types)})"
+
+
 class Journal(Protocol):
     async def write(self, connection: Connection, event: CatalogueEvent) -> None:
         """Record `event` in the transaction of `connection`. `app.space` is the event's subject, where it has one."""
 
-    async def write_with(
-        self, connection: Connection, event: CatalogueEvent, call: str, parameters: Mapping[str, Any]
-    ) -> bool:
-        """Do something and record `event` in one statement, both or neither. `call` of a function of the database opens
-        the event's space and returns a row; or none, and then nothing is recorded and this is False."""
+    async def write_each_with(
+        self, connection: Connection, call: Call, done: Sequence[tuple[CatalogueEvent, Mapping[str, Any]]]
+    ) -> list[bool]:
+        """Call `call` with each of the parameters and record the event beside them, in their order and in one statement:
+        all of it or, where that raises, nothing. False where a call did nothing: nothing is recorded then."""
         ...
 
 
@@ -201,7 +218,8 @@ class Patients(Protocol):
 
 class Render(Protocol):
     def __call__(self, request: Request, template: str, context: Mapping[str, Any], /) -> Response:
-        """A page from one of our templates, in the host's Jinja environment and layout."""
+        """A page from one of our templates, in the host's Jinja environment and layout. Its filters ``day`` and
+        ``moment`` say a time as the reader does, its global ``colon`` is theirs."""
         ...
 
 

@@ -1,6 +1,6 @@
 """What the catalogue is handed by this product: who is signed in, the journal, and the words for what scopes open."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from starlette.responses import Response
 from app_catalog import (
     BadBrand,
     Brand,
+    Call,
     CatalogueEvent,
     CertificateHeader,
     Choice,
@@ -30,7 +31,7 @@ from device_gateway.accounts.sessions import account_of, opened_at, session_hash
 from device_gateway.catalogue_key import catalogue_key
 from device_gateway.database.pool import AsyncPool, Row
 from device_gateway.errors import BadSetting
-from device_gateway.journal import Actor, Event, record, record_with
+from device_gateway.journal import Actor, Event, record, record_each_with
 from device_gateway.mail.outbox import Outbox
 from device_gateway.metrics import METRICS
 from device_gateway.metrics.catalogue import LOINC
@@ -142,10 +143,14 @@ class SpaceJournal:
     async def write(self, connection: AsyncConnection[Row], event: CatalogueEvent) -> None:
         await record(connection, _recorded(event))
 
-    async def write_with(
-        self, connection: AsyncConnection[Row], event: CatalogueEvent, call: str, parameters: Mapping[str, Any]
-    ) -> bool:
-        return await record_with(connection, _recorded(event), call, parameters)
+    async def write_each_with(
+        self,
+        connection: AsyncConnection[Row],
+        call: Call,
+        done: Sequence[tuple[CatalogueEvent, Mapping[str, Any]]],
+    ) -> list[bool]:
+        rows = [(_recorded(event), [own[name] for name in call.types]) for event, own in done]
+        return await record_each_with(connection, call.function, tuple(call.types.values()), rows)
 
 
 def _recorded(event: CatalogueEvent) -> Event:

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 import httpx2
 import jinja2
+from attested_review import approve
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -22,6 +23,7 @@ from app_catalog import (
     App,
     AppGrant,
     Application,
+    Call,
     CatalogueEvent,
     ConsentedPurpose,
     EndedGrant,
@@ -39,7 +41,6 @@ from app_catalog.clients.credentials import credentials_from
 from app_catalog.clients.registration import set_credentials
 from app_catalog.oauth.profiles import PROFILES
 from app_catalog.scopes.grammar import Letter
-from device_simulators.demo.approval import approve
 from device_simulators.demo.submission import complete, submit
 
 ISSUER = "http://127.0.0.1:8000"
@@ -79,10 +80,11 @@ class ListedJournal:
         assert re.fullmatch("[a-z_]+:[a-z_]+:[a-z_]+", event.name)
         self.events.append(event)
 
-    async def write_with(
-        self, connection: Any, event: CatalogueEvent, call: str, parameters: Mapping[str, Any]
-    ) -> bool:
-        statement = f"SELECT current_setting('app.space', true) AS space FROM {call}"
+    async def write_each_with(self, connection: Any, call: Call, done: Any) -> list[bool]:
+        return [await self._write_with(connection, call, event, parameters) for event, parameters in done]
+
+    async def _write_with(self, connection: Any, call: Call, event: CatalogueEvent, parameters: Any) -> bool:
+        statement = f"SELECT current_setting('app.space', true) AS space FROM {call.sql}"
         row = await (await connection.execute(statement, parameters)).fetchone()
         assert row is None or row.space == str(event.subject)
         self.events += [event] if row else []
@@ -155,6 +157,7 @@ class Host:
         self.data_plane = PlainDataPlane()
         self.mail = ListedMail()
         self.sandbox = NamedSandbox()
+        self.patients = ListedPatients()
         self.offset = timedelta()
         self.people: dict[str, Somebody] = {}
         self.pages = jinja2.Environment(
@@ -166,6 +169,8 @@ class Host:
             undefined=jinja2.StrictUndefined,
         )
         self.pages.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+        self.pages.globals["colon"] = ": "
+        self.pages.filters |= {"day": lambda at: f"{at:%Y-%m-%d}", "moment": str}
         self.wiring = Wiring(
             pool=pool,
             issuer=ISSUER,

@@ -32,20 +32,6 @@ def decided(decision: Decision, authlib: Callable[[], Response]) -> Response:
             return refusal(Refused("invalid_request", "A parameter holds characters that are not allowed."))
 
 
-async def settle_at_once(
-    wiring: Wiring, connection: Connection, decision: Decision, authlib: Callable[[], Response]
-) -> Response | None:
-    """The same where nothing is locked and one statement writes everything, or nothing is to be written; else None: it
-    has to be decided again by `settle`. That is so where somebody else used the token in between."""
-    response = decided(decision, authlib)
-    if decision.revoke is not None or decision.always or decision.issue:
-        return None
-    if decision.refresh is None or response.status_code >= 400:
-        return None if decision.events else response
-    (event,) = decision.events
-    return response if await wiring.journal.write_with(connection, event, REFRESH, decision.refresh) else None
-
-
 async def settle(
     wiring: Wiring, connection: Connection, decision: Decision, authlib: Callable[[], Response]
 ) -> Response:
@@ -53,7 +39,7 @@ async def settle(
     response = decided(decision, authlib)
     writes = decision.always + (decision.issue if response.status_code < 400 else [])
     if decision.refresh is not None and response.status_code < 400:
-        writes.append((f"SELECT FROM {REFRESH}", decision.refresh))
+        writes.append((f"SELECT FROM {REFRESH.sql}", decision.refresh))
     for sql, parameters in writes:
         await connection.execute(sql, parameters)
     if decision.revoke is not None and decision.row is not None:

@@ -11,24 +11,24 @@ from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app_catalog.catalogue.apps import app_by_client
+from app_catalog.catalogue.apps import App, app_by_client
 from app_catalog.clients.certificate import BadCertificate, Certificate
 from app_catalog.clients.proof import Proof, prove
-from app_catalog.clients.registered import registered_client
+from app_catalog.clients.registered import RegisteredClient, registered_client
 from app_catalog.consents.effect import effective_scopes
 from app_catalog.form import Malformed, read_body
 from app_catalog.oauth import client_authentication
 from app_catalog.oauth.client_authentication import Presented
 from app_catalog.oauth.decision import Decision, deciding
-from app_catalog.oauth.endpoint import in_turn, settle
+from app_catalog.oauth.endpoint import decided, in_turn
 from app_catalog.oauth.failure import Refused, answer, refusal
 from app_catalog.oauth.grant import grant_of_token, refusal_of
 from app_catalog.oauth.id_token import fhir_user
 from app_catalog.oauth.launch_context import launch_context
-from app_catalog.oauth.look import INTROSPECTED_TOKEN
+from app_catalog.oauth.look import Tokens
 from app_catalog.oauth.models import Client, Token
 from app_catalog.oauth.profiles import ASYMMETRIC_METHODS, SECRET_METHODS
-from app_catalog.oauth.secret_text import base64url
+from app_catalog.oauth.secret_text import base64url, sha256
 from app_catalog.oauth.server import Request as OAuthRequest
 from app_catalog.oauth.server import Server
 from app_catalog.scopes.grammar import FHIR_USER, OPENID
@@ -90,7 +90,7 @@ def describe(row: Row, *, issuer: str, fhir_url: str) -> dict[str, Any]:
     return about
 
 
-async def introspect(wiring: Wiring, server: Server, request: Request) -> Response:
+async def introspect(wiring: Wiring, server: Server, tokens: Tokens, request: Request) -> Response:
     """What a token is worth at this moment; ``{"active": false}`` for everything else."""
     try:
         presented = Presented(await read_body(request), request.headers)
@@ -102,26 +102,29 @@ async def introspect(wiring: Wiring, server: Server, request: Request) -> Respon
     except Refused as refused:
         return refusal(refused)
     if presented.bearer is not None:
-        return await _for_bearer(wiring, request, presented, presented.bearer)
-    return await in_turn(wiring, PATH, presented.client_id, partial(_for_client, wiring, server, presented, proof))
+        return await _for_bearer(wiring, tokens, request, presented, presented.bearer)
+    serve = partial(_for_client, wiring, server, tokens, presented, proof)
+    return await in_turn(wiring, PATH, presented.client_id, serve)
 
 
-async def _for_client(wiring: Wiring, server: Server, presented: Presented, proof: Proof | None) -> Response:
-    async with wiring.pool.connection() as connection:
-        row = await INTROSPECTED_TOKEN.at(connection, presented.fields.text("token"), wiring.clock())
-        client = registered_client(row, presented.client_id) or await app_by_client(connection, presented.client_id)
-        decision = Decision(client, row, wiring.clock(), proof)
-        oauth_request = OAuthRequest("POST", wiring.issuer + PATH, presented.headers, presented.fields)
-        return await settle(
-            wiring, connection, decision, lambda: server.create_endpoint_response("introspection", oauth_request)
-        )
+async def _for_client(
+    wiring: Wiring, server: Server, tokens: Tokens, presented: Presented, proof: Proof | None
+) -> Response:
+    row = await tokens.answer(sha256(presented.fields.text("token")))
+    client: App | RegisteredClient | None = registered_client(row, presented.client_id)
+    if client is None:
+        async with wiring.pool.connection() as connection:
+            client = await app_by_client(connection, presented.client_id)
+    decision = Decision(client, row, wiring.clock(), proof)
+    oauth_request = OAuthRequest("POST", wiring.issuer + PATH, presented.headers, presented.fields)
+    return decided(decision, lambda: server.create_endpoint_response("introspection", oauth_request))
 
 
-async def _for_bearer(wiring: Wiring, request: Request, presented: Presented, bearer: str) -> Response:
+async def _for_bearer(wiring: Wiring, tokens: Tokens, request: Request, presented: Presented, bearer: str) -> Response:
     now = wiring.clock()
     async with wiring.pool.connection() as connection:
         asking = await grant_of_token(connection, bearer, now)
-        row = await INTROSPECTED_TOKEN.at(connection, presented.fields.text("token"), now)
+    row = await tokens.answer(sha256(presented.fields.text("token")))
     if asking is None or asking.refusal is not None or not asking.is_borne_rightly(_certificate(wiring, request)):
         challenge = {"WWW-Authenticate": 'Bearer realm="oauth", error="invalid_token"'}
         return answer(

@@ -8,16 +8,16 @@ from starlette.responses import Response
 
 from app_catalog.catalogue.apps import app_by_client, tested_app
 from app_catalog.clients.proof import Proof, prove
-from app_catalog.clients.registered import registered_client
 from app_catalog.form import Malformed, read_body
 from app_catalog.interoperability.watch import before_exchange, note_exchange
 from app_catalog.oauth import client_authentication
 from app_catalog.oauth.client_authentication import Presented
 from app_catalog.oauth.decision import Decision
-from app_catalog.oauth.endpoint import in_turn, settle, settle_at_once
+from app_catalog.oauth.endpoint import in_turn, settle
 from app_catalog.oauth.failure import Refused, answer, refusal
 from app_catalog.oauth.id_token import with_id_token
-from app_catalog.oauth.look import OPEN_CODE, OPEN_TOKEN, PRESENTED_TOKEN
+from app_catalog.oauth.look import OPEN_CODE, OPEN_TOKEN
+from app_catalog.oauth.refresh import Refreshes
 from app_catalog.oauth.server import Request as OAuthRequest
 from app_catalog.oauth.server import Server
 from app_catalog.wiring import Connection, Wiring
@@ -48,7 +48,7 @@ def what_is_exchanged_is_there(presented: Presented) -> None:
 CHECKS = (*client_authentication.CHECKS, not_bearer, grant_type_is_supported, what_is_exchanged_is_there)
 
 
-async def token(wiring: Wiring, server: Server, request: Request) -> Response:
+async def token(wiring: Wiring, server: Server, refreshes: Refreshes, request: Request) -> Response:
     """Tokens, or the error that RFC 6749 §5.2 names for it. Everything that is written is written together."""
     try:
         presented = Presented(await read_body(request), request.headers)
@@ -60,33 +60,22 @@ async def token(wiring: Wiring, server: Server, request: Request) -> Response:
         return refusal(Refused("invalid_request", str(error)))
     except Refused as refused:
         return refusal(refused)
-    return await in_turn(wiring, PATH, presented.client_id, partial(_serve, wiring, server, presented, proof))
+    serve = partial(_serve, wiring, server, refreshes, presented, proof)
+    return await in_turn(wiring, PATH, presented.client_id, serve)
 
 
-async def _serve(wiring: Wiring, server: Server, presented: Presented, proof: Proof | None) -> Response:
+async def _serve(
+    wiring: Wiring, server: Server, refreshes: Refreshes, presented: Presented, proof: Proof | None
+) -> Response:
     try:
-        async with wiring.pool.connection() as connection:
-            if presented.fields.get("grant_type") == "refresh_token":
-                response = await _refresh_at_once(wiring, server, connection, presented, proof)
-                if response is not None:
-                    return response
-            async with connection.transaction():
-                return await _exchange(wiring, server, connection, presented, proof)
+        if presented.fields.get("grant_type") == "refresh_token":
+            response = await refreshes.answer(presented, _oauth_request(wiring, presented), proof)
+            if response is not None:
+                return response
+        async with wiring.pool.connection() as connection, connection.transaction():
+            return await _exchange(wiring, server, connection, presented, proof)
     except LockNotAvailable:
         return answer(503, {"error": "temporarily_unavailable"}, {"Retry-After": "1"})
-
-
-async def _refresh_at_once(
-    wiring: Wiring, server: Server, connection: Connection, presented: Presented, proof: Proof | None
-) -> Response | None:
-    """A refresh in one look and one statement that writes; None where it takes more than that."""
-    row = await PRESENTED_TOKEN.at(connection, presented.fields.text("refresh_token"), wiring.clock())
-    client = registered_client(row, presented.client_id)
-    if client is None:
-        return None
-    decision = Decision(client, row, wiring.clock(), proof)
-    oauth_request = _oauth_request(wiring, presented)
-    return await settle_at_once(wiring, connection, decision, lambda: server.create_token_response(oauth_request))
 
 
 async def _exchange(

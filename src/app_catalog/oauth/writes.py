@@ -1,5 +1,7 @@
 """The SQL by which codes and tokens come and go. All of it runs inside `space`; the rows to consume are locked."""
 
+from app_catalog.wiring import Call
+
 ADD_GRANT = """INSERT INTO catalogue.access_grant (id, pairing_id, subject, person, scope, created_at, expires_at,
     session, tested_application)
   VALUES (%(grant)s, %(pairing)s, %(subject)s, %(person)s, %(scope)s, %(now)s, %(expires)s, %(session)s, %(tested)s)"""
@@ -10,7 +12,12 @@ USE_CODE = "UPDATE catalogue.authorization_code SET used_at = %(now)s WHERE hash
 ADD_TOKEN = """INSERT INTO catalogue.token (hash, kind, grant_id, subject, scope, issued_at, expires_at,
     certificate)
   VALUES (%(hash)s, %(kind)s, %(grant)s, %(subject)s, %(scope)s, %(now)s, %(expires)s, %(certificate)s)"""  # noqa: S105  SQL text
-# A call that returns a row where it did its work, to be written FROM of.
-REFRESH = """catalogue.refreshed_token(%(hash)s, %(space)s, %(now)s, %(kept_until)s, %(sealed)s, %(access_hash)s,
-  %(access_scope)s, %(access_until)s, %(certificate)s, %(refresh_hash)s, %(refresh_scope)s, %(refresh_until)s)"""
+REFRESH = Call(
+    "catalogue.refreshed_token",
+    {
+        "hash": "bytea", "space": "uuid", "now": "timestamptz", "kept_until": "timestamptz", "sealed": "bytea",
+        "access_hash": "bytea", "access_scope": "text", "access_until": "timestamptz", "certificate": "bytea",
+        "refresh_hash": "bytea", "refresh_scope": "text", "refresh_until": "timestamptz",
+    },
+)  # fmt: skip
 REVOKE_TOKEN = "UPDATE catalogue.token SET revoked_at = %(now)s WHERE hash = %(hash)s AND revoked_at IS NULL"  # noqa: S105  SQL text

@@ -1,6 +1,7 @@
 """Appending to a space's chain, inside the transaction that does what is recorded."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from psycopg import AsyncConnection, Connection
@@ -14,7 +15,7 @@ COLUMNS = (
     "details",
 )  # fmt: skip
 APPEND = "SELECT gateway.journal_append(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-APPEND_FROM = f"SELECT gateway.journal_append({', '.join(f'%(journal_{name})s' for name in COLUMNS)}) FROM "
+TYPES = ("uuid", "text", "text", "text", "text", "text", "text", "int", "text", "text", "jsonb")
 
 
 async def record(connection: AsyncConnection[Row], event: Event) -> None:
@@ -22,12 +23,27 @@ async def record(connection: AsyncConnection[Row], event: Event) -> None:
     await connection.execute(APPEND, _parameters(event))
 
 
-async def record_with(connection: AsyncConnection[Row], event: Event, call: str, parameters: Mapping[str, Any]) -> bool:
-    """Append `event` in one statement with `call`, a function of the database with named `parameters` that opens the
-    space of the event and returns a row where it did its work. False where it returned none: nothing was appended."""
-    named = {f"journal_{name}": value for name, value in zip(COLUMNS, _parameters(event), strict=True)}
-    done = await connection.execute(APPEND_FROM + call, named | dict(parameters))
-    return done.rowcount > 0
+async def record_each_with(
+    connection: AsyncConnection[Row],
+    function: str,
+    types: Sequence[str],
+    done: Sequence[tuple[Event, Sequence[Any]]],
+) -> list[bool]:
+    """Append events in one statement with calls of `function`, which has parameters of `types`, opens the space of the
+    event and returns a row where it did its work. False where it returned none: nothing was appended then."""
+    columns = [list(values) for values in zip(*((*_parameters(event), *own) for event, own in done), strict=True)]
+    cursor = await connection.execute(_append_each(function, tuple(types)), columns)
+    worked = {row.n for row in await cursor.fetchall()}
+    return [n in worked for n in range(1, len(done) + 1)]
+
+
+@cache
+def _append_each(function: str, types: tuple[str, ...]) -> str:
+    """A row of the result comes after its call, and is appended before the next call opens another space."""
+    own = ", ".join(f"own{n}" for n in range(len(types)))
+    return f"""SELECT n, gateway.journal_append({", ".join(COLUMNS)})
+        FROM unnest({", ".join(f"%s::{name}[]" for name in (*TYPES, *types))})
+          WITH ORDINALITY AS q ({", ".join(COLUMNS)}, {own}, n) CROSS JOIN LATERAL {function}({own})"""
 
 
 def record_in_worker(connection: Connection[Row], event: Event) -> None:
