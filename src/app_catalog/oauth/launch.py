@@ -34,10 +34,13 @@ USE: Final = "UPDATE catalogue.launch SET used_at = %s WHERE hash = %s AND used_
 
 
 async def launch(wiring: Wiring, request: Request) -> Response:
-    """Send the patient to the app, with the `iss` and the `launch` of SMART."""
+    """Send the patient to the app, with the `iss` and the `launch` of SMART; who was sent here by another site sees the
+    page of the app first: the journal says that the patient opened it."""
     person = await signed_in(wiring, request, "patient")
     if person.subject is None:
         raise NotAllowed
+    if request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
+        return see_other(f"/catalogue/apps/{id_in_path(request, 'app_id')}")
     async with wiring.pool.connection() as connection:
         app = await app_for(connection, id_in_path(request, "app_id"), person.subject)
         if app is None or app.launch_uri is None or not app.opens:

@@ -7,6 +7,8 @@ import psycopg
 import pytest
 from catalogue_host import WEIGHT_SCOPE, hidden, patient, purpose, query_of
 
+from app_catalog.space import space
+
 COLUMN_THAT_CHANGES = {
     "pairing": "answered_at",
     "consent": "withdrawn_at",
@@ -197,6 +199,21 @@ async def test_serving_has_no_right_to_rewrite_history_or_to_look_across_spaces(
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 await connection.execute(statement)
+
+
+async def test_what_is_closed_is_never_open_again_whoever_asks(host):
+    app, ana = await host.approved(), patient()
+    await app.tokens(ana)
+    stamps = COLUMN_THAT_CHANGES.items() - {("pairing", "answered_at")} | {("token", "revoked_at")}
+    async with host.pool.connection() as connection:
+        for table, column in sorted(stamps):
+            async with space(connection, ana.subject):
+                closed = ", closed_as = 'withdrawn'" if table == "consent" else ""
+                closing = f"UPDATE catalogue.{table} SET {column} = now(){closed} WHERE {column} IS NULL"
+                await connection.execute(closing)
+            with pytest.raises(psycopg.errors.RestrictViolation, match=f"{table} is closed for good"):
+                async with space(connection, ana.subject):
+                    await connection.execute(f"UPDATE catalogue.{table} SET {column} = NULL")
 
 
 def test_ingestion_has_no_business_here(ingest_url):

@@ -84,6 +84,9 @@ async def test_only_a_patient_can_open_an_app_that_can_be_opened(host):
     async with host.browser(patient()) as browser:
         assert (await browser.get(f"/catalogue/apps/{vendor_app.app_id}/launch")).status_code == 404
         assert "/launch" in (await browser.get(f"/catalogue/apps/{app.app_id}")).text
+        forged = await browser.get(f"/catalogue/apps/{app.app_id}/launch", headers={"sec-fetch-site": "cross-site"})
+        assert forged.headers["location"] == f"/catalogue/apps/{app.app_id}", "another site opens nothing"
+        assert "portal:app:open" not in host.journal.names()
         assert "/launch" not in (await browser.get(f"/catalogue/apps/{vendor_app.app_id}")).text
     async with host.browser(app.vendor) as browser:
         assert (await browser.get(f"/catalogue/apps/{app.app_id}/launch")).status_code == 403
