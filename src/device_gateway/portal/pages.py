@@ -111,6 +111,7 @@ def _environment(loader: BaseLoader, language: Language) -> Environment:
     texts = translations(language)
     environment.install_gettext_callables(texts.ugettext, texts.ungettext, newstyle=True)  # type: ignore[attr-defined]
     environment.globals["asset_url"] = asset_url
+    environment.globals["colon"] = "\u00a0: " if language == "fr" else ": "  # between a name and what is said of it
     environment.filters |= {"day": _day, "moment": _moment}
     return environment
 
