@@ -28,9 +28,9 @@ Uses = list[tuple[type[BaseModel], JsonSchemaMode]]
 
 
 class ProblemDetails(Model):
-    """RFC 9457."""
+    """RFC 9457. Of a path that there is not, the server around this interface says so, with `about:blank`."""
 
-    type: str
+    type: str = "about:blank"
     title: str
     status: int
     detail: str
@@ -59,14 +59,18 @@ def description(issuer: str) -> bytes:
                 "securitySchemes": {
                     "access_key": {"type": "http", "scheme": "bearer", "bearerFormat": f"{PREFIX}<64 hex digits>"}
                 },
-                "responses": {"Problem": _content("Something is wrong, see `detail`.", names, ProblemDetails)},
+                "responses": {
+                    "Problem": _content(
+                        "Something is wrong, see `detail`.", names[(ProblemDetails, "validation")], problem.MEDIA_TYPE
+                    )
+                },
             },
         }
     ).encode()
 
 
 def _uses() -> Uses:
-    found: Uses = [(ProblemDetails, "serialization")]
+    found: Uses = [(ProblemDetails, "validation")]
     for one in OPERATIONS:
         if isinstance(one.answer, type):
             found.append((one.answer, "serialization"))
@@ -110,11 +114,11 @@ def _answer(one: Operation, names: Any) -> dict[str, Any]:
             "description": "The file.",
             "content": {one.answer: {"schema": {"type": "string", "format": "binary"}}},
         }
-    return _content("Done." if one.writes else "As it is.", names, one.answer, JSON)
+    return _content("Done." if one.writes else "As it is.", names[(one.answer, "serialization")], JSON)
 
 
-def _content(words: str, names: Any, model: type[BaseModel], media_type: str = problem.MEDIA_TYPE) -> dict[str, Any]:
-    return {"description": words, "content": {media_type: {"schema": names[(model, "serialization")]}}}
+def _content(words: str, schema: dict[str, Any], media_type: str) -> dict[str, Any]:
+    return {"description": words, "content": {media_type: {"schema": schema}}}
 
 
 def _in_path(one: Operation) -> list[dict[str, Any]]:
