@@ -45,11 +45,13 @@ from app_catalog.criteria.criterion import current_set
 from app_catalog.documents.upload import Upload
 from app_catalog.errors import CatalogueError, Fault, NotAllowed, Unacceptable, Unknown, WrongState
 from app_catalog.events import EventName
-from app_catalog.interoperability.watch import watch_call
+from app_catalog.interoperability.settling import settle_runs
+from app_catalog.interoperability.watch import call_answered, call_refused
 from app_catalog.oauth.discovery import smart_configuration
 from app_catalog.oauth.grant import AppGrant, grant_of_token
 from app_catalog.oauth.housekeeping import sweep
 from app_catalog.oauth.signing_keys import keep_signing_keys
+from app_catalog.reports.correction import remind_of_corrections
 from app_catalog.reports.lapse import keep_agreements
 from app_catalog.review.decision import approve_application, refuse_application
 from app_catalog.routes import routes
@@ -153,6 +155,8 @@ __all__ = [
     "apps_of_simulated",
     "brand_from",
     "brand_of_url",
+    "call_answered",
+    "call_refused",
     "change_status",
     "changes",
     "choose_end",
@@ -181,10 +185,12 @@ __all__ = [
     "parse_scopes",
     "refuse_application",
     "register_vendor",
+    "remind_of_corrections",
     "revoke_pairing",
     "rotate_secret",
     "routes",
     "send_lists",
+    "settle_runs",
     "smart_configuration",
     "submit_application",
     "sweep",
@@ -192,7 +198,6 @@ __all__ = [
     "tell_questions",
     "unseen_list",
     "vendors_of",
-    "watch_call",
     "withdraw_purpose",
     "wording",
 ]

@@ -1,5 +1,5 @@
 """What is due about apps and vendors: what is over its date, keys that rotate, agreements, corrections, simulated
-patients that nobody uses."""
+patients that nobody uses, scenarios of which time has shown the result."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
@@ -32,6 +32,8 @@ async def keep_catalogue(settings: Settings, pool: AsyncPool, now: datetime) -> 
         "sweep": lambda connection: app_catalog.sweep(connection, now),
         "signing keys": keep_keys,
         "agreements": lambda connection: app_catalog.keep_agreements(connection, mail, journal, now),
+        "corrections": lambda connection: app_catalog.remind_of_corrections(connection, mail, journal, now),
+        "scenarios": lambda connection: app_catalog.settle_runs(connection, mail, now),
     }
     await each_alone(pool, steps)
 

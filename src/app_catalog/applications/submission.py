@@ -80,6 +80,8 @@ class Step(StrEnum):
     EXTENDED = marked("agreement extended")
     ATTESTED = marked("interoperability attested")
     CORRECTIVE = marked("has to be corrected")
+    END_GIVEN = marked("end given")
+    NOT_RENEWED = marked("renewal refused")
     KEYS = marked("keys or certificate of the client changed")
 
 

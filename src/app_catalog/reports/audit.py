@@ -49,6 +49,7 @@ class AuditStep(StrEnum):
     ANSWERED = marked("answer of the vendor")
     FINDING = marked("finding")
     DECIDED = marked("outcome")
+    REMINDED = marked("reminder of the correction")
 
 
 class Outcome(StrEnum):

@@ -20,7 +20,8 @@ from app_catalog.vendors.role import WRITERS, require
 from app_catalog.wiring import Connection, Journal, Person, Row, Wiring
 
 WITHIN: Final = timedelta(days=62)  # two months, as before a French administrative court (CJA, R. 421-1)
-OPEN_TO_COMPLAINT: Final = frozenset({Step.REFUSED, Step.MOVED, Step.CORRECTIVE})  # by a person, not by a date
+# By a person, not by a date.
+OPEN_TO_COMPLAINT: Final = frozenset({Step.REFUSED, Step.MOVED, Step.CORRECTIVE, Step.END_GIVEN, Step.NOT_RENEWED})
 
 STEP: Final = "SELECT * FROM catalogue.app_step WHERE id = %s AND app_id = %s"
 COMPLAINT_ABOUT: Final = "SELECT id FROM catalogue.complaint WHERE step_id = %s"

@@ -4,6 +4,8 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+import structlog
+
 from app_catalog.actor import SYSTEM
 from app_catalog.catalogue.apps import App, app_by_id
 from app_catalog.catalogue.causes import Cause
@@ -19,14 +21,15 @@ ENDED: Final = "The agreement has ended."
 GONE: Final = "The agreement ended 30 days ago and was not renewed."
 BACK: Final = "The agreement was renewed."
 
-# The end that was agreed on for the version in force. It is the first day without.
-ENDS_ON: Final = """SELECT max(g.ends_on) AS ends_on FROM catalogue.agreement g JOIN catalogue.app a
-    ON a.application_id = g.application_id
-  WHERE a.id = %s AND g.accepted_at IS NOT NULL"""
+# The end that was agreed on for the version in force, or the one that an app without an agreement was given. It is the
+# first day without.
+_END: Final = """SELECT coalesce(
+      (SELECT max(ends_on) FROM catalogue.agreement
+        WHERE application_id = a.application_id AND accepted_at IS NOT NULL),
+      (SELECT ends_on FROM catalogue.given_end WHERE app_id = a.id ORDER BY id DESC LIMIT 1)) AS ends_on"""
+ENDS_ON: Final = f"{_END} FROM catalogue.app a WHERE a.id = %s"
 # Where something may be due.
-DUE: Final = """SELECT a.id FROM catalogue.app a
-  CROSS JOIN LATERAL (SELECT max(ends_on) AS ends_on FROM catalogue.agreement
-    WHERE application_id = a.application_id AND accepted_at IS NOT NULL) g
+DUE: Final = f"""SELECT a.id FROM catalogue.app a CROSS JOIN LATERAL ({_END}) g
   WHERE a.status IN ('PRE_SERIES', 'ONLINE', 'OFFLINE', 'SUSPENDED') AND g.ends_on IS NOT NULL
     AND (g.ends_on <= %(soon)s OR a.status = 'OFFLINE')
   ORDER BY g.ends_on, a.id"""
@@ -36,6 +39,8 @@ NOTE: Final = """INSERT INTO catalogue.end_warning (app_id, ends_on, days, sent_
 # How the app came to its status, if its agreement's end brought it there.
 ENDED_FROM: Final = """SELECT from_status, to_status, cause, actor FROM catalogue.app_step
   WHERE app_id = %s AND from_status IS DISTINCT FROM to_status ORDER BY id DESC LIMIT 1"""
+
+log = structlog.get_logger(__name__)
 
 WARNING: Final = Letter(
     "{app} : la convention se termine le {day}",
@@ -50,20 +55,27 @@ WARNING: Final = Letter(
 
 async def keep_agreements(connection: Connection, mail: Mail, journal: Journal, now: datetime) -> int:
     """Do what is due at `now`; each once, whoever else does it at the same time. Returns how much was done."""
-    today, done = now.date(), 0
-    soon = today + timedelta(days=max(WARNINGS))
+    soon, done = now.date() + timedelta(days=max(WARNINGS)), 0
     for row in await (await connection.execute(DUE, {"soon": soon})).fetchall():
-        async with connection.transaction():
-            app = await _locked(connection, row.id)
-            agreed = await (await connection.execute(ENDS_ON, (row.id,))).fetchone()
-            if app is None or agreed is None or agreed.ends_on is None:
-                continue
-            if today < agreed.ends_on:
-                done += await _warn(connection, mail, journal, app, agreed.ends_on, now)
-                done += await _bring_back(connection, mail, journal, app, now)
-            else:
-                done += await _end(connection, mail, journal, app, agreed.ends_on, now)
+        try:
+            async with connection.transaction():
+                done += await _keep(connection, mail, journal, row.id, now)
+        except Exception as error:  # of one app: the others go on
+            if connection.closed:
+                raise
+            log.warning("agreement not kept", app=str(row.id), error=type(error).__name__)
     return done
+
+
+async def _keep(connection: Connection, mail: Mail, journal: Journal, app_id: UUID, now: datetime) -> int:
+    app = await _locked(connection, app_id)
+    agreed = await (await connection.execute(ENDS_ON, (app_id,))).fetchone()
+    if app is None or agreed is None or agreed.ends_on is None:
+        return 0
+    if now.date() >= agreed.ends_on:
+        return await _end(connection, mail, journal, app, agreed.ends_on, now)
+    warned = await _warn(connection, mail, journal, app, agreed.ends_on, now)
+    return warned + await _bring_back(connection, mail, journal, app, now)
 
 
 async def _warn(  # noqa: PLR0917  one call

@@ -7,12 +7,14 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
+from app_catalog.applications.submission import Step
 from app_catalog.catalogue.apps import App, app_by_id
-from app_catalog.catalogue.change import LOCK_APP, event_of_app, locked_app
+from app_catalog.catalogue.change import LOCK_APP, add_step, event_of_app, locked_app
 from app_catalog.catalogue.status import Status
 from app_catalog.catalogue.vendor_letter import Letter, tell_vendor
 from app_catalog.errors import NotAllowed, Unknown, WrongState
 from app_catalog.events import EventName
+from app_catalog.reports.given_end import given_end_of
 from app_catalog.reports.words import checked_text
 from app_catalog.review.agreement import agreement_of, extend_agreement
 from app_catalog.vendors.role import Role, require
@@ -48,8 +50,8 @@ async def may_ask(connection: Connection, app: App, now: datetime) -> bool:
     """Whether the end of the agreement is near enough to ask, and nobody has."""
     if app.status in {Status.CANDIDATE, Status.DEREFERENCED}:
         return False
-    agreement = await agreement_of(connection, app.id)
-    if agreement is None or agreement.ends_on - now.date() > BEFORE:
+    end = await agreement_of(connection, app.id) or await given_end_of(connection, app.id)
+    if end is None or end.ends_on - now.date() > BEFORE:
         return False
     return await (await connection.execute(UNDECIDED, (app.id,))).fetchone() is None
 
@@ -93,6 +95,11 @@ async def decide_renewal(
                 connection, app.id, ends_on=until, person=person, reason=text, journal=wiring.journal,
                 data_plane=wiring.data_plane, now=now, accepted_by=renewal.made_by,
                 accepted_by_name=renewal.made_by_name, accepted_at=renewal.made_at,
+            )  # fmt: skip
+        else:
+            await add_step(
+                connection, app, Step.NOT_RENEWED, app.status, application_id=app.application_id, actor=person,
+                reason=text, now=now,
             )  # fmt: skip
         details = {"until": until.isoformat()} if until else {}
         await wiring.journal.write(connection, event_of_app(EventName.RENEWAL_DECIDED, person, app, text, details))

@@ -14,6 +14,7 @@ from app_catalog.page import id_in_path, posted, see_other, signed_in
 from app_catalog.reports import watch
 from app_catalog.reports.audit import AuditStep, Outcome, answer_audit
 from app_catalog.reports.complaint import complain, is_open_to_complaint
+from app_catalog.reports.given_end import given_end_of
 from app_catalog.reports.renewal import ask_for_renewal, may_ask
 from app_catalog.review.agreement import agreement_of
 from app_catalog.vendors.role import WRITERS, Role, require
@@ -21,8 +22,11 @@ from app_catalog.wiring import Connection, Wiring
 
 # What reviewers write for each other is not among these.
 TOLD = frozenset({Step.SUBMITTED, Step.WITHDRAWN, Step.ADMITTED, Step.RETURNED, Step.ASKED, Step.ANSWERED, Step.OFFERED,
-                  Step.ACCEPTED, Step.EXTENDED, Step.APPROVED, Step.REFUSED, Step.MOVED, Step.CORRECTIVE})  # fmt: skip
-FOR_THE_VENDOR = frozenset({AuditStep.PLAN, AuditStep.ANSWERED, AuditStep.FINDING, AuditStep.DECIDED})
+                  Step.ACCEPTED, Step.EXTENDED, Step.APPROVED, Step.REFUSED, Step.MOVED, Step.CORRECTIVE,
+                  Step.END_GIVEN, Step.NOT_RENEWED})  # fmt: skip
+FOR_THE_VENDOR = frozenset(
+    {AuditStep.PLAN, AuditStep.ANSWERED, AuditStep.FINDING, AuditStep.DECIDED, AuditStep.REMINDED}
+)
 
 
 async def life(wiring: Wiring, request: Request) -> Response:
@@ -39,6 +43,7 @@ async def life(wiring: Wiring, request: Request) -> Response:
                 if step.step in TOLD
             ],
             "agreement": await agreement_of(connection, app.id),
+            "given_end": await given_end_of(connection, app.id),
             "renewals": await watch.renewals_of_app(connection, app.id),
             "may_renew": role is Role.OWNER and await may_ask(connection, app, now),
             "audits": await _audits(connection, app.id),

@@ -10,8 +10,10 @@ _NAMES: Final = """JOIN catalogue.app a ON a.id = {table}.app_id
   JOIN catalogue.application v ON v.id = a.application_id JOIN catalogue.vendor n ON n.id = a.vendor_id"""
 AUDITS: Final = f"""SELECT d.id, d.state, d.assigned_name, d.opened_at {_UTC} AS opened_at, d.outcome, d.due_on,
     d.ended_at {_UTC} AS ended_at, v.name AS app_name, n.name AS vendor_name,
-    (SELECT count(*) FROM catalogue.report r WHERE r.audit_id = d.id) AS reports
+    (SELECT count(*) FROM catalogue.report r WHERE r.audit_id = d.id) AS reports, m.reminded_at, m.told
   FROM catalogue.audit d {_NAMES.format(table="d")}
+  LEFT JOIN LATERAL (SELECT sent_at {_UTC} AS reminded_at, told FROM catalogue.correction_reminder
+    WHERE audit_id = d.id AND due_on = d.due_on ORDER BY sent_at DESC LIMIT 1) m ON true
   WHERE (d.state = 'closed') = %(closed)s ORDER BY d.due_on NULLS FIRST, d.opened_at DESC, d.id LIMIT 100"""
 AUDIT: Final = """SELECT d.id, d.app_id, d.state, d.assigned_to, d.assigned_name, d.outcome, d.due_on
   FROM catalogue.audit d WHERE d.id = %s"""
@@ -28,8 +30,9 @@ COMPLAINTS: Final = f"""SELECT c.id, c.app_id, c.text, c.made_by_name, c.made_at
   WHERE c.answered_at IS NULL ORDER BY c.made_at, c.id LIMIT 100"""
 RENEWALS: Final = f"""SELECT w.id, w.app_id, w.text, w.made_by_name, w.made_at {_UTC} AS made_at, v.name AS app_name,
     n.name AS vendor_name,
-    (SELECT max(g.ends_on) FROM catalogue.agreement g WHERE g.application_id = v.id AND g.accepted_at IS NOT NULL)
-      AS ends_on
+    coalesce(
+      (SELECT max(g.ends_on) FROM catalogue.agreement g WHERE g.application_id = v.id AND g.accepted_at IS NOT NULL),
+      (SELECT g.ends_on FROM catalogue.given_end g WHERE g.app_id = a.id ORDER BY g.id DESC LIMIT 1)) AS ends_on
   FROM catalogue.renewal w {_NAMES.format(table="w")}
   WHERE w.decided_at IS NULL ORDER BY w.made_at, w.id LIMIT 100"""
 AUDITS_OF_APP: Final = f"""SELECT d.id, d.state, d.outcome, d.due_on, d.opened_at {_UTC} AS opened_at

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from app_catalog.catalogue.apps import app_by_id, apps_by_status
 from app_catalog.catalogue.causes import Cause
+from app_catalog.catalogue.change import WATCHERS
 from app_catalog.catalogue.status import FOLLOWS, Status
 from app_catalog.errors import BadForm, NotAllowed, Unknown
 from app_catalog.form import Fields
@@ -24,6 +25,7 @@ from app_catalog.reports.audit import (
     take_over,
 )
 from app_catalog.reports.complaint import answer_complaint
+from app_catalog.reports.given_end import apps_without_agreement, give_end
 from app_catalog.reports.renewal import decide_renewal
 from app_catalog.reports.report import Category
 from app_catalog.review.dossier import EXCLUDED, OF_THE_VENDOR, interested_in
@@ -35,7 +37,8 @@ AUDITED = (Status.PRE_SERIES, Status.ONLINE, Status.OFFLINE, Status.SUSPENDED)
 
 
 async def overview(wiring: Wiring, request: Request) -> Response:
-    person = await signed_in(wiring, request, *REVIEWERS)
+    """What reviewers watch over; operators see, and settle, what has no end."""
+    person = await signed_in(wiring, request, *WATCHERS)
     async with wiring.pool.connection() as connection:
         barred = await interested_in(connection, person)
         context = {
@@ -44,6 +47,8 @@ async def overview(wiring: Wiring, request: Request) -> Response:
             "complaints": [row for row in await watch.complaints(connection) if row.app_id not in barred],
             "renewals": [row for row in await watch.renewals(connection) if row.app_id not in barred],
             "apps": await apps_by_status(connection, AUDITED),
+            "endless": [row for row in await apps_without_agreement(connection) if row.id not in barred],
+            "reviews": person.kind in REVIEWERS,
             "outcomes": {outcome.value: outcome.label for outcome in Outcome},
             "statuses": {status.value: status.label for status in Status},
             "today": wiring.clock().date(),
@@ -129,6 +134,21 @@ async def renewal(wiring: Wiring, request: Request) -> Response:
         await decide_renewal(
             wiring, connection, id_in_path(request, "renewal_id"), until=until, text=fields.text("text"), person=person
         )
+    return see_other(HOME)
+
+
+async def end(wiring: Wiring, request: Request) -> Response:
+    """``ends_on``: the last day of an app without an agreement, with a ``text`` for its vendor."""
+    person = await signed_in(wiring, request, *WATCHERS)
+    fields = await posted(request, person)
+    last_day = _day(fields.text("ends_on"))
+    if last_day is None:
+        raise BadForm
+    async with wiring.pool.connection() as connection:
+        await give_end(
+            connection, id_in_path(request, "app_id"), last_day, text=fields.text("text"), person=person,
+            journal=wiring.journal, mail=wiring.mail, now=wiring.clock(),
+        )  # fmt: skip
     return see_other(HOME)
 
 

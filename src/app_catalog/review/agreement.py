@@ -28,6 +28,7 @@ OFFER = """INSERT INTO catalogue.agreement (id, app_id, application_id, starts_o
 ACCEPT = """UPDATE catalogue.agreement SET accepted_by = %s, accepted_by_name = %s, accepted_at = %s
   WHERE id = %s AND accepted_at IS NULL"""
 APPLICATION_OF = "SELECT application_id FROM catalogue.agreement WHERE id = %s"
+VERSION_IN_FORCE = "SELECT application_id FROM catalogue.app WHERE id = %s"
 _AGREEMENTS = """SELECT g.id, g.app_id, g.application_id, g.starts_on, g.ends_on, g.text_version, g.text,
     g.offered_by_name, g.offered_at, g.accepted_by_name, g.accepted_at FROM catalogue.agreement g"""
 NEWEST = f"{_AGREEMENTS} WHERE g.application_id = %s ORDER BY g.offered_at DESC, g.ends_on DESC LIMIT 1"
@@ -130,20 +131,22 @@ async def extend_agreement(
     accepted_by_name: str,
     accepted_at: datetime,
 ) -> None:
-    """Lengthen the agreement of the app in force by another one, whose vendor asked for it and so accepted it.
+    """Lengthen the agreement of the app in force by another one, whose vendor asked for it and so accepted it; an app
+    that has none gets its first.
 
-    Raises Unknown, NotAllowed, WrongState without an agreement, or Unacceptable for its dates.
+    Raises Unknown, NotAllowed, WrongState for an app that is not in force, or Unacceptable for its dates.
     """
     if person.kind not in REVIEWERS:
         raise NotAllowed
     async with connection.transaction():
-        former = await agreement_of(connection, app_id)
-        if former is None:
+        row = await (await connection.execute(VERSION_IN_FORCE, (app_id,))).fetchone()
+        if row is None or row.application_id is None:
             raise WrongState(NONE_ACCEPTED)
-        dossier = await dossier_of(connection, former.application_id, lock=True)
-        starts_on = min(now.date(), former.ends_on)
+        former = await agreement_of(connection, app_id)
+        dossier = await dossier_of(connection, row.application_id, lock=True)
+        starts_on = min(now.date(), former.ends_on) if former is not None else now.date()
         _check_days(starts_on, ends_on)
-        if ends_on <= former.ends_on:
+        if former is not None and ends_on <= former.ends_on:
             raise Unacceptable(Fault("/ends_on", "The new end is after the present one."))
         text = agreement_text(
             dossier, await purposes_of(connection, dossier.id), data_plane, starts_on=starts_on, ends_on=ends_on

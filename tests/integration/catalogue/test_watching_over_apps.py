@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from catalogue_host import Somebody, patient
 
-from app_catalog import Status, app_by_id, change_status, keep_agreements, tell_moves
+from app_catalog import Status, app_by_id, change_status, keep_agreements, remind_of_corrections, tell_moves
 
 REPORT = {"category": "data", "text": "It shows my weight to others.", "contact": "ana@example.org"}
 
@@ -92,8 +92,19 @@ async def test_a_report_opens_an_audit_and_its_patient_stays_a_number_and_is_tol
         assert text in page
     assert "shows my weight" not in page, "what patients wrote is not for the vendor"
     assert "Its maker has to correct something." in await get(host, ana, "/catalogue/reports")
+    reminders = []
+    for days in (1, 22, 23, 24, 29, 30, 31, 31, 60):
+        host.offset, before = timedelta(days=days), len(host.mail.sent)
+        async with host.pool.connection() as connection:
+            await remind_of_corrections(connection, host.mail, host.journal, host.now())
+        reminders += [(days, subject) for _, subject, _ in host.mail.sent[before:]]
+    assert [(days, "overdue" in subject) for days, subject in reminders] == [(23, False), (29, False), (31, True)]
+    assert "Check who asks." in host.mail.sent[-1][2]
+    watch = await get(host, colleague, "/catalogue/review/watch")
+    assert "1 correction is overdue." in watch
+    assert "vendor reminded on" in watch
+    assert (await get(host, app.vendor, life)).count("reminder of the correction") == 3
     host.offset = timedelta(days=31)
-    assert "overdue" in await get(host, colleague, "/catalogue/review/watch")
     decide |= {"outcome": "suspension", "text": "Nothing was corrected.", "cause": "data"}
     assert (await post(host, colleague, audit, **decide)).status_code == 303
     assert await status_of(host, app) is Status.SUSPENDED
@@ -107,7 +118,8 @@ async def test_a_report_opens_an_audit_and_its_patient_stays_a_number_and_is_tol
     with psycopg.connect(owner_url) as connection:
         steps = connection.execute("SELECT step FROM catalogue.audit_step ORDER BY id").fetchall()
     assert [step for (step,) in steps] == [
-        "audit opened", "taken over", "plan sent", "answer of the vendor", "finding", "outcome", "outcome",
+        "audit opened", "taken over", "plan sent", "answer of the vendor", "finding", "outcome",
+        *("reminder of the correction",) * 3, "outcome",
     ]  # fmt: skip
 
 
@@ -222,7 +234,43 @@ async def test_an_app_that_a_reviewer_took_offline_stays_offline_when_its_agreem
         assert await keep_agreements(connection, host.mail, host.journal, host.now()) == 0
 
 
-@pytest.mark.parametrize("kind", ["patient", "vendor", "operator"])
+async def test_an_app_without_an_agreement_is_shown_and_ends_on_a_day_that_it_was_given(host, owner_url):
+    app, operator = await host.approved(), Somebody("operator", display_name="Odile")
+    with psycopg.connect(owner_url) as owner:
+        owner.execute("DELETE FROM catalogue.agreement")
+    watch, end = "/catalogue/review/watch", f"/catalogue/review/apps/{app.app_id}/end"
+    seen = await get(host, operator, watch)
+    assert "It has no end." in seen
+    assert "Audits" not in seen, "the rest is the reviewers'"
+    today = host.now().date()
+    last = today + timedelta(days=100)
+    for person, day, text, expected in (
+        (app.vendor, last, "x", 403), (operator, today + timedelta(days=89), "x", 422), (operator, last, "", 422),
+        (operator, last, "Every app needs one.", 303),
+    ):  # fmt: skip
+        assert (await post(host, person, end, ends_on=day.isoformat(), text=text)).status_code == expected
+    assert "Every app needs one." in host.mail.sent[-1][2]
+    assert f"It ends on {last.isoformat()}, as Odile set" in await get(host, app.reviewer, watch)
+    life = f"/catalogue/vendor/apps/{app.app_id}/life"
+    page = await get(host, app.vendor, life)
+    assert f"it leaves the list on {last.isoformat()}. Every app needs one." in page
+    assert "Object to this decision" in page
+    host.offset = timedelta(days=100)
+    async with host.pool.connection() as connection:
+        await keep_agreements(connection, host.mail, host.journal, host.now())
+    assert await status_of(host, app) is Status.OFFLINE
+    assert (await post(host, app.vendor, f"{life[:-4]}renewal", text="We agree.")).status_code == 303
+    decide = re.search(r'action="(/catalogue/review/renewals/[^"]+)"', await get(host, app.reviewer, watch))[1]
+    until = (last + timedelta(days=365)).isoformat()
+    assert (await post(host, app.reviewer, decide, decision="grant", until=until, text="Fine.")).status_code == 303
+    async with host.pool.connection() as connection:
+        await keep_agreements(connection, host.mail, host.journal, host.now())
+    assert await status_of(host, app) is Status.ONLINE
+    assert "Every app in service has an agreement." in await get(host, operator, watch)
+    assert (await post(host, operator, end, ends_on=until, text="x")).status_code == 409
+
+
+@pytest.mark.parametrize("kind", ["patient", "vendor"])
 async def test_the_reviewers_pages_are_theirs(host, kind):
     person = Somebody(kind)
     async with host.browser(person) as browser:
