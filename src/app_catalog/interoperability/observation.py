@@ -37,6 +37,7 @@ class Observation(StrEnum):
     SUCCESSOR = "successor"
     REFRESH_IN_TIME = "refresh-in-time"
     READ = "read"
+    WITHIN = "within"
 
     @property
     def label(self) -> str:
@@ -55,6 +56,7 @@ LABELS = {
     Observation.SUCCESSOR: marked("Uses the newest refresh token"),
     Observation.REFRESH_IN_TIME: marked("Refreshes before the refresh token ends"),
     Observation.READ: marked("Reads with a token that works"),
+    Observation.WITHIN: marked("Asks for no more than was granted"),
 }
 
 

@@ -7,9 +7,10 @@ from uuid import UUID, uuid4
 
 from app_catalog.errors import Unknown, WrongState
 from app_catalog.events import EventName
-from app_catalog.interoperability.rules import Effect, Event, Reaction, Stage, reaction_to
+from app_catalog.interoperability.rules import SILENCE, STOPPED, Effect, Event, Reaction, Stage, reaction_to
 from app_catalog.interoperability.scenario import Outcome, Scenario
 from app_catalog.sandbox.tested import app_for
+from app_catalog.space import space
 from app_catalog.vendors.role import WRITERS, require
 from app_catalog.wiring import CatalogueEvent, Connection, Journal, Person, Row
 from app_catalog.words import marked
@@ -26,15 +27,12 @@ GO_ON: Final = """UPDATE catalogue.scenario_run SET stage = %s, stage_at = %s, g
   WHERE id = %s"""
 END: Final = "UPDATE catalogue.scenario_run SET outcome = %s, ended_at = %s WHERE id = %s"
 ADD_STEP: Final = "INSERT INTO catalogue.scenario_step (run_id, step, at) VALUES (%s, %s, %s)"
-TIMES: Final = (
-    "SELECT count(*) AS times, max(at) AS last_at FROM catalogue.scenario_step WHERE run_id = %s AND step = %s"
-)
+TIMES: Final = "SELECT count(*) AS times FROM catalogue.scenario_step WHERE run_id = %s AND step = %s AND at >= %s"
+NOTICE: Final = """SELECT n.id FROM catalogue.revocation_notice n
+  JOIN catalogue.access_grant g ON g.pairing_id = n.pairing_id WHERE g.id = %s AND n.delivered_at >= %s LIMIT 1"""
+LAST: Final = "SELECT max(at) AS at FROM catalogue.scenario_step WHERE run_id = %s"
 
 TIME_TO_END: Final = timedelta(minutes=15)  # of a run, from arming: longer than anybody needs to click through it
-LEFT_ALONE: Final = timedelta(seconds=90)  # a code lives for sixty seconds: it was not redeemed, and cannot be any more
-STOPPED: Final = timedelta(seconds=60)  # without a call: the client has understood
-UNTOUCHED = marked("The client left the code alone until it had expired.")
-SILENT = marked("The client was told that its token works no more, and has not called since.")
 LATE = marked("The time for this scenario is over.")
 
 
@@ -114,8 +112,10 @@ async def carry_on(
     reaction = reaction_to(run.scenario, run.stage, event)
     if reaction is None:
         return None
+    if reaction.apart and now - run.stage_at < reaction.apart:
+        return None
     await connection.execute(ADD_STEP, (run.id, reaction.step, now))
-    if reaction.limit > 1 and (await _times(connection, run, reaction)).times < reaction.limit:
+    if reaction.limit > 1 and await _times(connection, run, reaction) < reaction.limit:
         return None
     if isinstance(reaction.then, Outcome):
         await _end(connection, run, reaction.then, now)
@@ -128,33 +128,52 @@ async def settle(connection: Connection, application_id: UUID, now: datetime) ->
     """End the runs of which time has shown the result. Called before anybody looks at them."""
     rows = await (await connection.execute(OPEN_OF_APPLICATION, (application_id,))).fetchall()
     for run in filter(None, map(_run, rows)):
-        waited = now - run.stage_at
-        if run.stage is Stage.DISTURBED and run.scenario in {Scenario.WRONG_STATE, Scenario.WRONG_ISSUER}:
-            if waited >= LEFT_ALONE:
-                await connection.execute(ADD_STEP, (run.id, UNTOUCHED, now))
-                await _end(connection, run, Outcome.PASSED, now)
-        elif (
-            run.stage is Stage.DISTURBED
-            and run.scenario is Scenario.REVOKED
-            and await _fell_silent(connection, run, now)
-        ):
-            await connection.execute(ADD_STEP, (run.id, SILENT, now))
-            await _end(connection, run, Outcome.PASSED, now)
-        elif now - run.armed_at >= TIME_TO_END:
-            await connection.execute(ADD_STEP, (run.id, LATE, now))
-            await _end(connection, run, Outcome.TIMED_OUT, now)
+        await settle_run(connection, run, now)
 
 
-async def _fell_silent(connection: Connection, run: Run, now: datetime) -> bool:
-    reaction = reaction_to(run.scenario, run.stage, Event.TURNED_AWAY)
-    if reaction is None:
-        return False
-    told = await _times(connection, run, reaction)
-    return bool(told.times and now - told.last_at >= STOPPED)
+async def settle_run(connection: Connection, run: Run, now: datetime) -> Outcome | None:
+    """The outcome, where time has shown one; `run` is locked."""
+    run = await with_notice(connection, run, now)
+    silence = SILENCE.get((run.scenario, run.stage))
+    if silence is not None and isinstance(silence.then, Outcome) and now - await _last(connection, run) >= STOPPED:
+        step, outcome = silence.step, silence.then
+    elif now - run.armed_at >= TIME_TO_END:
+        step, outcome = LATE, Outcome.TIMED_OUT
+    else:
+        return None
+    await connection.execute(ADD_STEP, (run.id, step, now))
+    await _end(connection, run, outcome, now)
+    return outcome
 
 
-async def _times(connection: Connection, run: Run, reaction: Reaction) -> Row:
-    return (await (await connection.execute(TIMES, (run.id, reaction.step))).fetchall())[0]
+async def with_notice(connection: Connection, run: Run, now: datetime) -> Run:
+    """`run`, gone on where the vendor was told of the end of the access before its client was: it need not call."""
+    if reaction_to(run.scenario, run.stage, Event.NOTIFIED) is None:
+        return run
+    async with space(connection, run.sandbox):
+        row = await (await connection.execute(NOTICE, (run.grant_id, run.stage_at))).fetchone()
+    if row is None:
+        return run
+    await carry_on(connection, run, Event.NOTIFIED, now)
+    return _run(await (await connection.execute(RUN, (run.id,))).fetchone()) or run
+
+
+async def locked_run(connection: Connection, run_id: UUID) -> Run | None:
+    """A run that has not ended and that nobody else holds, locked."""
+    return _run(await (await connection.execute(f"{RUN} SKIP LOCKED", (run_id,))).fetchone())
+
+
+async def _last(connection: Connection, run: Run) -> datetime:
+    """When something happened that was written down."""
+    row: Row = await (await connection.execute(LAST, (run.id,))).fetchone()
+    return max(run.stage_at, row.at or run.stage_at)
+
+
+async def _times(connection: Connection, run: Run, reaction: Reaction) -> int:
+    """How often, since it waits for this."""
+    key = (run.id, reaction.step, run.stage_at + reaction.apart)
+    (row,) = await (await connection.execute(TIMES, key)).fetchall()
+    return int(row.times)
 
 
 async def _end(connection: Connection, run: Run, outcome: Outcome, now: datetime) -> None:

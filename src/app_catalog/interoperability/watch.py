@@ -19,7 +19,7 @@ from app_catalog.consents.revocation import revoke_grant
 from app_catalog.form import Fields
 from app_catalog.interoperability.observation import Observation, observe, observe_state
 from app_catalog.interoperability.rules import Effect, Event, Stage
-from app_catalog.interoperability.run import carry_on, open_run
+from app_catalog.interoperability.run import carry_on, open_run, with_notice
 from app_catalog.interoperability.scenario import Scenario
 from app_catalog.oauth.failure import Refused, answer, refusal
 from app_catalog.oauth.grant import AppGrant
@@ -29,11 +29,15 @@ from app_catalog.space import space
 from app_catalog.wiring import Connection, DataPlane, Row
 
 EXPIRE: Final = "UPDATE catalogue.token SET expires_at = %s WHERE grant_id = %s AND kind = 'access'"
+# One that the patient has not answered: the page was loaded again.
+SAME_REQUEST: Final = """SELECT id FROM catalogue.authorization_request
+  WHERE app_id = %s AND state = %s AND code_challenge = %s AND answered_at IS NULL LIMIT 1"""
 GRANT_OF_CODE: Final = "SELECT grant_id FROM catalogue.authorization_code WHERE hash = %s"
 
 QUIET: Final = timedelta(seconds=2)  # after a refusal: who asks again so soon is a program, and is refused again
 ANOTHER_SERVER: Final = "https://another-server.invalid"  # RFC 6761: nobody's
 ENDED_BY_SCENARIO: Final = "A scenario of the interoperability tests ended this access."
+OF_ITS_GRANT: Final = frozenset({Stage.ANSWERED, Stage.CONNECTED})  # what other codes come to is nothing to them
 SPOILT: Final = frozenset({Scenario.WRONG_STATE, Scenario.WRONG_ISSUER})
 
 
@@ -41,14 +45,17 @@ async def authorization_asked(
     connection: Connection, app: App, subject: UUID, fields: Fields, now: datetime
 ) -> Refused | None:
     """An authorization request that passed every check. Commits what it notes."""
-    async with connection.transaction():
+    async with space(connection, subject):
         application = app.application_id
         await observe(connection, application, Observation.PKCE, now, good=True)
         await observe(connection, application, Observation.REDIRECT_URI, now, good=True)
-        await observe_state(connection, application, fields.get("state"), now)
+        same = (app.id, fields.get("state"), fields.get("code_challenge"))
+        if await (await connection.execute(SAME_REQUEST, same)).fetchone() is None:
+            await observe_state(connection, application, fields.get("state"), now)
         run = await open_run(connection, app.id, subject)
         if run is None:
             return None
+        run = await with_notice(connection, run, now)
         too_soon = run.stage is Stage.DISTURBED and now - run.stage_at < QUIET
         if run.scenario is Scenario.DENIED and too_soon:
             await carry_on(connection, run, Event.TURNED_AWAY, now)
@@ -69,7 +76,7 @@ async def authorization_refused(
 
 
 async def refuses(connection: Connection, app: App, subject: UUID, now: datetime) -> bool:
-    """Whether the scenario makes a refusal of the simulated patient's yes. Inside `space`."""
+    """Whether the patient refuses in this scenario: a yes becomes a refusal. Inside `space`."""
     run = await open_run(connection, app.id, subject)
     if run is None or run.scenario is not Scenario.DENIED or run.stage is not Stage.ARMED:
         return False
@@ -132,8 +139,10 @@ async def _code_exchanged(connection: Connection, row: Row, verifier: str, respo
     if good:
         await observe(connection, application, Observation.VERIFIER, now, good=True)
     run = await open_run(connection, row.app_id, row.subject)
-    if run is None:
-        return
+    if run is None or (run.stage in OF_ITS_GRANT and run.grant_id != row.grant_id):
+        return  # another browser of the same patient
+    if not good and json.loads(bytes(response.body))["error"] != "invalid_grant":
+        return  # a client that could not show who it is may try again: the code is as good as before
     effect = await carry_on(connection, run, Event.REDEEMED if good else Event.FAILED, now)
     if effect is Effect.EXPIRE:
         await connection.execute(EXPIRE, (now, row.grant_id))
@@ -154,18 +163,39 @@ async def _token_refreshed(connection: Connection, row: Row, response: Response,
         await carry_on(connection, run, Event.REFRESHED if good else Event.TURNED_AWAY, now)
 
 
-async def watch_call(
-    connection: Connection, grant: AppGrant, refused: str | None, data_plane: DataPlane, now: datetime
+async def call_refused(connection: Connection, grant: AppGrant, reason: str, now: datetime) -> None:
+    """A tested client called with an access token that does not work. Commits what it notes."""
+    await _called(connection, grant, Observation.READ, Event.TURNED_AWAY, now, detail=reason)
+
+
+async def call_answered(
+    connection: Connection, grant: AppGrant, outside: str | None, data_plane: DataPlane, now: datetime
 ) -> None:
-    """A request for data with an access token of a tested client, that works or is `refused`. Commits what it notes."""
-    if grant.tested_application is None:
+    """A tested client asked for data, and got what its grant opens; or nothing, for it asked for what is `outside`.
+
+    Commits what it notes.
+    """
+    if outside is not None:
+        await _called(connection, grant, Observation.WITHIN, None, now, detail=outside)
         return
-    async with space(connection, grant.subject):
-        works = refused is None
-        await observe(connection, grant.tested_application, Observation.READ, now, good=works, detail=refused or "")
-        run = await open_run(connection, grant.app_id, grant.subject)
-        if run is None or run.grant_id != grant.grant_id:
-            return
-        effect = await carry_on(connection, run, Event.READ if works else Event.TURNED_AWAY, now)
+    async with connection.transaction():
+        await _called(connection, grant, Observation.WITHIN, None, now)
+        effect = await _called(connection, grant, Observation.READ, Event.READ, now)
         if effect is Effect.REVOKE:
-            await revoke_grant(connection, grant.grant_id, ENDED_BY_SCENARIO, data_plane, now, why=Why.PATIENT)
+            async with space(connection, grant.subject):
+                await revoke_grant(connection, grant.grant_id, ENDED_BY_SCENARIO, data_plane, now, why=Why.PATIENT)
+
+
+async def _called(
+    connection: Connection, grant: AppGrant, observation: Observation, event: Event | None, now: datetime, *,
+    detail: str = "",
+) -> Effect | None:  # fmt: skip
+    """`detail`: what is wrong with it."""
+    if grant.tested_application is None:
+        return None
+    async with space(connection, grant.subject):
+        await observe(connection, grant.tested_application, observation, now, good=not detail, detail=detail)
+        run = await open_run(connection, grant.app_id, grant.subject) if event is not None else None
+        if run is None or event is None or run.grant_id != grant.grant_id:
+            return None
+        return await carry_on(connection, run, event, now)

@@ -115,6 +115,8 @@ async def answer(wiring: Wiring, server: Server, request: Request) -> Response:
 async def _take(wiring: Wiring, server: Server, connection: Connection, given: Answer) -> Response:
     pending = await _pending(connection, given)
     if given.fields.get("decision") != "approve":
+        if pending.app.tested:
+            await refuses(connection, pending.app, given.subject, given.now)
         await wiring.journal.write(connection, _event(EventName.APP_DENIED, given, pending.app, outcome="deny"))
         refused = Refused("access_denied", "The patient refused.")
         return back_to_client(wiring, pending.redirect_uri, refused, pending.state)

@@ -6,14 +6,16 @@ from typing import Final
 from psycopg import AsyncConnection
 from starlette.requests import Request
 
-from app_catalog import AppGrant, BadCertificate, grant_of_token, watch_call
+from app_catalog import AppGrant, BadCertificate, call_answered, call_refused, grant_of_token
 from device_gateway.access import App, Deny, journal_decision
 from device_gateway.database.pool import Row
 from device_gateway.database.scoping import space_scope
 from device_gateway.fhir.errors import TokenMissing, TokenRefused
+from device_gateway.fhir.served import Answer, Asking
 from device_gateway.journal import EventName
 from device_gateway.state import wiring_of
 
+BAD_REQUEST: Final = 400  # statuses from here on are errors
 _BEARER: Final = re.compile(r"bearer +(?P<token>[A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE | re.ASCII)
 
 
@@ -42,12 +44,23 @@ async def calling_app(request: Request, connection: AsyncConnection[Row]) -> App
     if grant is None:
         raise TokenRefused
     refusal = grant.refusal or _wrong_bearer(request, grant)
-    if grant.tested_application is not None:
-        await watch_call(connection, grant, refusal, wiring.data_plane, wiring.clock())
     if refusal is not None:
+        if grant.tested_application is not None:
+            await call_refused(connection, grant, refusal, wiring.clock())
         await _journal_refusal(connection, grant, refusal)
         raise TokenRefused
     return App(grant)
+
+
+async def tell_tests(request: Request, asking: Asking, answer: Answer) -> None:
+    """A candidate that is tried in the sandbox is watched: has it got data, or asked for what it was not granted?"""
+    if asking.app.grant.tested_application is None or not asking.decisions:
+        return
+    refused = [each.reason for each in asking.decisions if isinstance(each, Deny)]
+    outside = refused[0] if len(refused) == len(asking.decisions) else None
+    if outside is not None or answer.status < BAD_REQUEST:
+        wiring = wiring_of(request)
+        await call_answered(asking.connection, asking.app.grant, outside, wiring.data_plane, wiring.clock())
 
 
 def _wrong_bearer(request: Request, grant: AppGrant) -> str | None:

@@ -12,7 +12,6 @@ from device_gateway.access import (
     DeviceOf,
     Permit,
     decide,
-    journal_decision,
     readable_metrics,
 )
 from device_gateway.devices.models import model_name
@@ -77,7 +76,7 @@ async def read(asking: Asking, text: str) -> Answer:
     if not devices:
         return answer_of(NoSuchResource())
     decision = decide(asking.app, "read", DeviceOf(asking.app.grant.subject, devices[0].metrics))
-    await _journal(asking, EventName.APP_READ_DEVICE, decision, resource=f"Device/{text}", quantity=1)
+    await asking.journal(EventName.APP_READ_DEVICE, decision, resource=f"Device/{text}", quantity=1)
     if not isinstance(decision, Permit):
         return answer_of(NoSuchResource())
     return Answer(device_text(asking, devices[0]).encode())
@@ -106,7 +105,7 @@ async def search(asking: Asking, given: SearchInput) -> Answer:
     everything = DeviceOf(space, frozenset[str]().union(*(device.metrics for device in devices)))
     decision: Decision = Deny(OTHER_PATIENT) if other else decide(asking.app, "search", everything)
     quantity = len(matches) if request.count_only else len(page)
-    await _journal(asking, EventName.APP_SEARCHED_DEVICES, decision, resource="Device", quantity=quantity)
+    await asking.journal(EventName.APP_SEARCHED_DEVICES, decision, resource="Device", quantity=quantity)
     url = f"{asking.base_url}/Device"
     last = device_id(page[-1].id) if page and len(remaining) > len(page) else None
     body = searchset(
@@ -122,12 +121,6 @@ def _wanted(device: SeenDevice, request: SearchRequest) -> bool:
     return all(
         any(token.system is None and token.code == device_id(device.id) for token in alternatives)
         for alternatives in request.tokens.get("_id", ())
-    )
-
-
-async def _journal(asking: Asking, name: EventName, decision: Decision, *, resource: str, quantity: int) -> None:
-    await journal_decision(
-        asking.connection, asking.app.grant.subject, asking.app, name, decision, resource=resource, quantity=quantity
     )
 
 

@@ -1,6 +1,6 @@
 """Observation: read and search, for the metrics that the app may see; everything else looks absent."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from device_gateway.access import (
@@ -13,7 +13,6 @@ from device_gateway.access import (
     Permit,
     categories_of,
     decide,
-    journal_decision,
 )
 from device_gateway.errors import NotFound
 from device_gateway.fhir.bundle import entry, ignored_entry, searchset
@@ -47,7 +46,7 @@ async def read(asking: Asking, text: str) -> Answer:
         return answer_of(NoSuchResource())
     key = series.metric.key
     decision = decide(asking.app, "read", ObservationOf(asking.app.grant.subject, key))
-    await _journal(asking, EventName.APP_READ_OBSERVATION, decision, quantity=1, metrics=[key])
+    await asking.journal(EventName.APP_READ_OBSERVATION, decision, resource="Observation", quantity=1, metrics=[key])
     if not isinstance(decision, Permit):
         return answer_of(NoSuchResource())
     writer = ObservationWriter(series, asking.base_url, asking.patient_id)
@@ -82,10 +81,10 @@ async def search(asking: Asking, given: SearchInput) -> Answer:
         entries=entries,
     )
     # Last, for the row locks the journal of the space until the transaction ends.
-    await _journal(
-        asking,
+    await asking.journal(
         EventName.APP_SEARCHED_OBSERVATIONS,
         decision,
+        resource="Observation",
         quantity=total if request.count_only and total is not None else len(page),
         metrics={item.metric.key for item in series.values()} if visible else metrics,
     )
@@ -222,7 +221,7 @@ async def _included_devices(asking: Asking, series: Sequence[Series]) -> list[st
     ]
     everything = DeviceOf(space, frozenset[str]().union(*(device.metrics for device in devices)))
     decision = decide(asking.app, "read", everything)
-    await _journal(asking, EventName.APP_READ_DEVICE, decision, quantity=len(shown), resource="Device")
+    await asking.journal(EventName.APP_READ_DEVICE, decision, resource="Device", quantity=len(shown))
     return [
         entry(f"{asking.base_url}/Device/{device_id(device.id)}", device_text(asking, device), "include")
         for device in shown
@@ -239,27 +238,6 @@ def _within(at_us: int, stretch: Interval) -> bool:
 
 def _order(row: StoredRow) -> Position:
     return Position(microseconds(row.time), row.series, row.seq)
-
-
-async def _journal(
-    asking: Asking,
-    name: EventName,
-    decision: Decision,
-    *,
-    quantity: int,
-    metrics: Collection[str] = (),
-    resource: str = "Observation",
-) -> None:
-    await journal_decision(
-        asking.connection,
-        asking.app.grant.subject,
-        asking.app,
-        name,
-        decision,
-        resource=resource,
-        quantity=quantity,
-        metrics=metrics,
-    )
 
 
 OBSERVATION: Final = ServedType(

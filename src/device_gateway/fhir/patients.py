@@ -7,7 +7,7 @@ in it. ``Patient.link`` is not supported: a token never opens more than one Pati
 import json
 from typing import Final
 
-from device_gateway.access import OTHER_PATIENT, Decision, Deny, PatientOf, Permit, decide, journal_decision
+from device_gateway.access import OTHER_PATIENT, Deny, PatientOf, Permit, decide
 from device_gateway.fhir.bundle import entry, ignored_entry, searchset
 from device_gateway.fhir.errors import NoSuchResource
 from device_gateway.fhir.search_request import parse_search
@@ -24,7 +24,7 @@ async def read(asking: Asking, identifier: str) -> Answer:
     """The id of another patient is unknown to this app, and looks so."""
     own = identifier == asking.patient_id
     decision = decide(asking.app, "read", PatientOf(asking.app.grant.subject)) if own else Deny(OTHER_PATIENT)
-    await _journal(asking, decision)
+    await asking.journal(EventName.APP_READ_PATIENT, decision, resource="Patient", quantity=1)
     return Answer(patient_text(asking).encode()) if isinstance(decision, Permit) else answer_of(NoSuchResource())
 
 
@@ -35,7 +35,7 @@ async def search(asking: Asking, given: SearchInput) -> Answer:
         for alternatives in request.tokens.get("_id", ())
     )
     decision = decide(asking.app, "search", PatientOf(asking.app.grant.subject)) if own else Deny(OTHER_PATIENT)
-    await _journal(asking, decision)
+    await asking.journal(EventName.APP_READ_PATIENT, decision, resource="Patient", quantity=1)
     url = f"{asking.base_url}/Patient"
     found = isinstance(decision, Permit)
     entries = [entry(f"{url}/{asking.patient_id}", patient_text(asking), "match")] if found and request.count else []
@@ -43,13 +43,6 @@ async def search(asking: Asking, given: SearchInput) -> Answer:
         entries.append(ignored_entry(request.ignored))
     total = int(found) if request.total or request.count_only else None
     return Answer(searchset(self_link=request.link(url, request.page), total=total, entries=entries))
-
-
-async def _journal(asking: Asking, decision: Decision) -> None:
-    space = asking.app.grant.subject
-    await journal_decision(
-        asking.connection, space, asking.app, EventName.APP_READ_PATIENT, decision, resource="Patient", quantity=1
-    )
 
 
 PATIENT: Final = ServedType(

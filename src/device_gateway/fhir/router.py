@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from app_catalog import smart_configuration
 from device_gateway.database.scoping import space_scope
 from device_gateway.errors import GatewayError
-from device_gateway.fhir.caller import bearer_token, calling_app
+from device_gateway.fhir.caller import bearer_token, calling_app, tell_tests
 from device_gateway.fhir.capability import capability_statement
 from device_gateway.fhir.devices import DEVICE
 from device_gateway.fhir.errors import MethodNotAllowed, NoSuchResource, NoSuchType, Unavailable
@@ -134,9 +134,12 @@ async def _search(request: Request, served: ServedType, form: tuple[tuple[str, s
     given = SearchInput(pairs, wants_strict(request))
     async with pool_of(request).connection() as connection:
         app = await calling_app(request, connection)
+        wiring = wiring_of(request)
+        asking = Asking(connection, app, wiring.fhir_url, wiring.clock())
         async with space_scope(connection, app.grant.subject):
-            wiring = wiring_of(request)
-            return await served.search(Asking(connection, app, wiring.fhir_url, wiring.clock()), given)
+            answer = await served.search(asking, given)
+        await tell_tests(request, asking, answer)
+    return answer
 
 
 async def _read(request: Request, served: ServedType, identifier: str) -> Answer:
@@ -144,9 +147,11 @@ async def _read(request: Request, served: ServedType, identifier: str) -> Answer
     require_json(request, query_pairs(request))
     async with pool_of(request).connection() as connection:
         app = await calling_app(request, connection)
+        wiring = wiring_of(request)
+        asking = Asking(connection, app, wiring.fhir_url, wiring.clock())
         async with space_scope(connection, app.grant.subject):
-            wiring = wiring_of(request)
-            answer = await served.read(Asking(connection, app, wiring.fhir_url, wiring.clock()), identifier)
+            answer = await served.read(asking, identifier)
+        await tell_tests(request, asking, answer)
     etag = answer.headers.get("ETag")
     if etag and knows_version(request, etag):
         return Answer(b"", 304, answer.headers)

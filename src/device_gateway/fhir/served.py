@@ -1,16 +1,17 @@
 """What is served: the types behind the one table that routes requests and writes the CapabilityStatement."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
 from psycopg import AsyncConnection
 
-from device_gateway.access import App
+from device_gateway.access import App, Decision, journal_decision
 from device_gateway.database.pool import Row
 from device_gateway.errors import GatewayError
 from device_gateway.fhir.outcome import outcome_of
+from device_gateway.journal import EventName
 
 ParameterType = Literal["token", "reference", "date", "number", "string", "special"]
 R4: Final = "http://hl7.org/fhir/SearchParameter"
@@ -20,18 +21,30 @@ R4: Final = "http://hl7.org/fhir/SearchParameter"
 class Asking:
     """One request of an app whose token is good; `connection` is inside the scope of its patient's space.
 
-    base_url  of the FHIR API, without a trailing slash
+    base_url   of the FHIR API, without a trailing slash
+    decisions  those that were journalled for it
     """
 
     connection: AsyncConnection[Row]
     app: App
     base_url: str
     now: datetime
+    decisions: list[Decision] = field(default_factory=list)
 
     @property
     def patient_id(self) -> str:
         """What the app knows the patient by: the pairing id."""
         return str(self.app.grant.pairing_id)
+
+    async def journal(
+        self, name: EventName, decision: Decision, *, resource: str, quantity: int, metrics: Iterable[str] = ()
+    ) -> None:
+        """Append `decision` to the journal of the patient."""
+        self.decisions.append(decision)
+        await journal_decision(
+            self.connection, self.app.grant.subject, self.app, name, decision, resource=resource, quantity=quantity,
+            metrics=metrics,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
