@@ -81,18 +81,16 @@ async def _page(
     *,
     faults: Sequence[Fault] = (),
 ) -> Response:
-    now, zone = wiring.clock(), ZoneInfo(person.zone)
+    now = wiring.clock()
     async with wiring.pool.connection() as connection:
         vendor = await vendor_by_id(connection, vendor_id) if vendor_id is not None else None
         writer = vendor_id is not None and await require(connection, vendor_id, person) in WRITERS
         listed = await keys_shown_to(connection, vendor_id, person)
-    today = now.astimezone(zone).date()
+    today = now.astimezone(ZoneInfo(person.zone)).date()
     context = {
         "vendor": vendor,
         "is_writer": writer,
-        "keys": [{"key": one, "works": one.works(now), "is_mine": one.person == person.id} for one in listed],
-        "person": person,
-        "zone": zone,
+        "keys": [{"key": one, "works": one.works(now)} for one in listed],
         "usual": (today + USUAL).isoformat(),
         "first": today.isoformat(),
         "last": (today + YEAR).isoformat(),

@@ -21,7 +21,7 @@ from app_catalog.applications.dossier import Dossier as Description
 from app_catalog.applications.dossier import dossier as described_dossier
 from app_catalog.errors import NotAllowed, Unknown
 from app_catalog.review.agreement import newest_agreement
-from app_catalog.review.dossier import Dossier, bar_to, dossier_of
+from app_catalog.review.dossier import Dossier, bar_to, bar_to_reading, dossier_of
 from app_catalog.review.evaluation import Remark, Written, evaluations_of, handed_in, readable
 from app_catalog.review.opinion import opinion_of
 from app_catalog.review.pages import WAITING
@@ -133,10 +133,9 @@ async def document(call: Call) -> Response:
 async def _open(call: Call) -> tuple[Dossier, str | None]:
     """The dossier in the path, and why its reader takes no part in the review. Raises NotAllowed where it is closed."""
     case = await dossier_of(call.connection, call.id("application_id"))
-    bar = await bar_to(call.connection, case, call.program)
-    if bar is not None and case.is_undecided:
-        raise NotAllowed(bar)
-    return case, bar
+    if unread := await bar_to_reading(call.connection, case, call.program):
+        raise NotAllowed(unread)
+    return case, await bar_to(call.connection, case, call.program)
 
 
 def _described(found: Description) -> dict[str, Any]:

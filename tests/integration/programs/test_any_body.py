@@ -55,7 +55,8 @@ async def test_every_fault_has_its_place(ci):
     }
     found = {one["pointer"] for one in (await ci.ask("PATCH", draft, sections)).json()["errors"]}
     assert found == {
-        "/identity/name", "/identity/links/blog", "/purposes/1/name/de", "/purposes/1/a~1b~0c", "/criteria/SEC-01/answer"
+        "/identity/name", "/identity/links/blog", "/purposes/1/name/de", "/purposes/1/a~1b~0c",
+        "/criteria/SEC-01/answer",
     }  # fmt: skip
     unknown = {"criteria": {"XYZ-1": {"answer": "met"}, "SEC-01": {"answer": "met", "document": "0" * 32}}}
     refused = await ci.ask("PATCH", draft, unknown)
