@@ -22,13 +22,13 @@ UNIT_NAMES: Mapping[str, Mapping[Language, str]] = {
     "[stone_av]": {"fr": "st", "en": "st"},
     "[in_i]": {"fr": "in", "en": "in"},
     "kg/m2": {"fr": "kg/m²", "en": "kg/m²"},
-    "kcal/(24.h)": {"fr": "kcal par jour", "en": "kcal a day"},
-    "kJ/(24.h)": {"fr": "kJ par jour", "en": "kJ a day"},
+    "kcal/(24.h)": {"fr": "kcal par jour", "en": "kcal per day"},
+    "kJ/(24.h)": {"fr": "kJ par jour", "en": "kJ per day"},
     "mm[Hg]": {"fr": "mmHg", "en": "mmHg"},
-    "/min": {"fr": "par minute", "en": "a minute"},
+    "/min": {"fr": "par minute", "en": "per minute"},
     "Cel": {"fr": "°C", "en": "°C"},
     "[degF]": {"fr": "°F", "en": "°F"},
-    "1/(24.h)": {"fr": "pas par jour", "en": "steps a day"},
+    "1/(24.h)": {"fr": "pas par jour", "en": "steps per day"},
     "1": {"fr": "sur 10", "en": "out of 10"},
 }
 # Names of models that are words, not a product's own name: they are said in the reader's language.

@@ -156,9 +156,9 @@ async def test_devices_tell_how_they_are(product: Product) -> None:
     lived_in(patient.space, product.owner_url, days=2)
     text = text_of((await browser.get("/devices")).text)
     for expected in (
-        "Mon lecteur", "Bluetooth glucose meter · through Salon", "Heard 7 minutes ago", "Battery 12 %",
+        "Mon lecteur", "Bluetooth glucose meter · through Salon", "Heard 7 minutes ago", "Battery 12%",
         "Its clock is 6 minutes fast", "2 measurements wait for an answer", "4 stored", "120 already known",
-        "1 rejected", "Carries Mon lecteur", "C0:FF:EE:12:34:56", "Battery 81 %",
+        "1 rejected", "Carries Mon lecteur", "C0:FF:EE:12:34:56", "Battery 81%",
     ):  # fmt: skip
         assert expected in text
 
