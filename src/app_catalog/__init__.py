@@ -55,6 +55,7 @@ from app_catalog.reports.correction import remind_of_corrections
 from app_catalog.reports.lapse import keep_agreements
 from app_catalog.review.decision import approve_application, refuse_application
 from app_catalog.routes import routes
+from app_catalog.sandbox.expiry import end_unused
 from app_catalog.sandbox.simulated import apps_of_simulated
 from app_catalog.scopes.evaluation import ALL, ValueSets, allowed_codes, covers
 from app_catalog.scopes.grammar import Constraint, Scope, Scopes
@@ -169,6 +170,7 @@ __all__ = [
     "current_set",
     "deliver_notices",
     "end_consents",
+    "end_unused",
     "end_keys_of_person",
     "ends_offered",
     "grant_of_token",

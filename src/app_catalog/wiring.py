@@ -188,6 +188,10 @@ class Sandbox(Protocol):
     async def end(self, connection: Connection, subject: UUID) -> None:
         """Forget its readings and its account, for good."""
 
+    async def last_used(self, connection: Connection, subject: UUID) -> datetime | None:
+        """When somebody signed in as it, or an app acted in its space, the last time; None for never."""
+        ...
+
 
 @dataclass(frozen=True)
 class PatientLetter:
@@ -247,6 +251,7 @@ class Wiring:
     rates            how often each client is served
     session          the sign-in of a request; what ends with a session is not offered where it is not known
     review_quorum    evaluations that an opinion on an application needs, two at least
+    sandbox_days     after which a simulated patient that nobody uses ends
     """
 
     pool: Pool
@@ -272,6 +277,7 @@ class Wiring:
     rates: Rates = field(default_factory=Rates)
     session: Callable[[Request], SignIn | None] = lambda _request: None
     review_quorum: int = 2
+    sandbox_days: int = 90
 
     @property
     def context_scopes(self) -> frozenset[str]:

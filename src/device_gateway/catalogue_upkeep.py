@@ -9,9 +9,10 @@ from psycopg import AsyncConnection
 
 import app_catalog
 from device_gateway.catalogue_key import catalogue_key
-from device_gateway.catalogue_wiring import SpaceJournal
+from device_gateway.catalogue_wiring import MeasurementPlane, SpaceJournal
 from device_gateway.database.pool import AsyncPool, Row
 from device_gateway.mail.outbox import Outbox
+from device_gateway.sandbox.patients import SimulatedPatients
 from device_gateway.settings import Settings
 
 Step = Callable[[AsyncConnection[Row]], Awaitable[object]]
@@ -32,6 +33,9 @@ async def keep_catalogue(settings: Settings, pool: AsyncPool, now: datetime) -> 
         "sweep": lambda connection: app_catalog.sweep(connection, now),
         "signing keys": keep_keys,
         "agreements": lambda connection: app_catalog.keep_agreements(connection, mail, journal, now),
+        "simulated patients": lambda connection: app_catalog.end_unused(
+            connection, SimulatedPatients(), MeasurementPlane(), mail, journal, settings.sandbox_days, now
+        ),
         "corrections": lambda connection: app_catalog.remind_of_corrections(connection, mail, journal, now),
         "scenarios": lambda connection: app_catalog.settle_runs(connection, mail, now),
     }

@@ -89,6 +89,7 @@ def wiring_of(settings: Settings, pool: AsyncPool, pages: Pages) -> Wiring:
         rates=Rates(settings.client_rate, settings.workers),
         session=sign_in_of,
         review_quorum=settings.review_quorum,
+        sandbox_days=settings.sandbox_days,
     )
 
 

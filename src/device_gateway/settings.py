@@ -118,6 +118,9 @@ class Settings(BaseSettings):
     mail_from: str = Field("", description="Address that our mail comes from; default: no-reply at the public host.")
     mail_days: int = Field(90, ge=1, le=3650, description="How long mail is remembered, sent or not.")
     review_quorum: int = Field(2, ge=2, le=9, description="Evaluations that an opinion on an app needs, at least.")
+    sandbox_days: int = Field(
+        90, ge=30, le=3650, description="A vendor's simulated patient that nobody uses ends after so many days."
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @field_validator("database_url", "database_owner_url", "database_ingest_url")

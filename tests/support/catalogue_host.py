@@ -120,6 +120,7 @@ class NamedSandbox:
     """Spaces of nobody: only what was done with them is kept."""
 
     done: list[tuple[str, UUID]] = field(default_factory=list)
+    used: dict[UUID, datetime] = field(default_factory=dict)
 
     async def open(self, connection: Any, name: str, language: str) -> SimulatedPatient:  # noqa: ARG002
         made = SimulatedPatient(uuid4(), f"sandbox-{name}", "a password of twelve")
@@ -131,6 +132,9 @@ class NamedSandbox:
 
     async def end(self, connection: Any, subject: UUID) -> None:  # noqa: ARG002
         self.done.append(("end", subject))
+
+    async def last_used(self, connection: Any, subject: UUID) -> datetime | None:  # noqa: ARG002
+        return self.used.get(subject)
 
 
 @dataclass

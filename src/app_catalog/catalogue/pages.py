@@ -17,7 +17,8 @@ from app_catalog.documents.logo import MEDIA_TYPE
 from app_catalog.errors import BadForm, Unknown
 from app_catalog.form import Fields, Malformed, read_query
 from app_catalog.page import id_in_path
-from app_catalog.sandbox.tested import is_simulated
+from app_catalog.sandbox.simulated import apps_of_simulated
+from app_catalog.sandbox.tested import is_met, is_simulated
 from app_catalog.space import space
 from app_catalog.wiring import Connection, Person, Wiring
 
@@ -29,6 +30,11 @@ LOGO = """SELECT c.bytes FROM catalogue.content c WHERE c.sha256 = %s AND EXISTS
 
 async def listing(wiring: Wiring, request: Request) -> Response:
     language = language_of(wiring.language(request))
+    person = await wiring.signed_in(request)
+    async with wiring.pool.connection() as connection:
+        if person is not None and person.subject and await is_simulated(connection, person.subject):
+            tried = await apps_of_simulated(connection, person.subject)
+            return wiring.render(request, "app_catalog/catalogue_simulated.html", {"apps": tried, "language": language})
     fields = query_of(request)
     wanted = filter_from(fields, wiring.choices)
     async with wiring.pool.connection() as connection:
@@ -56,6 +62,8 @@ async def app(wiring: Wiring, request: Request) -> Response:
     found = await shown_app(wiring, request)
     person = await wiring.signed_in(request)
     async with wiring.pool.connection() as connection:
+        if person is not None and person.subject and not await is_met(connection, found, person.subject):
+            raise Unknown
         (entry,) = await entries(connection, [found.id])
         history = await history_of(connection, found.id)
         reached = await _may_connect(connection, found, person)

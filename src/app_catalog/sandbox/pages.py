@@ -10,6 +10,7 @@ from app_catalog.errors import BadForm, Fault, Unacceptable
 from app_catalog.form import Fields
 from app_catalog.oauth.browser import guarded
 from app_catalog.page import id_in_path, posted, see_other, signed_in
+from app_catalog.sandbox.expiry import lifetime
 from app_catalog.sandbox.simulated import (
     MAX_PATIENTS,
     apps_to_try,
@@ -68,12 +69,13 @@ async def _page(
     async with wiring.pool.connection() as connection:
         vendor = await vendor_by_id(connection, vendor_id)
         role = await require(connection, vendor_id, person)
-        patients = await simulated_patients(connection, vendor_id)
+        now, patients = wiring.clock(), await simulated_patients(connection, vendor_id)
+        lives = [await lifetime(connection, wiring.sandbox, one, wiring.sandbox_days, now) for one in patients]
         apps = await apps_to_try(connection, vendor_id)
     context = {
         "vendor": vendor,
         "is_writer": role in WRITERS,
-        "patients": patients,
+        "patients": list(zip(patients, lives, strict=True)),
         "is_full": len(patients) >= MAX_PATIENTS,
         "apps": apps,
         "fhir_url": wiring.fhir_url,

@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from app_catalog.actor import Actor
 from app_catalog.catalogue.apps import App, app_by_id, tested_app
 from app_catalog.consents.notices import Why
 from app_catalog.consents.revocation import Ending, end_pairing
@@ -19,10 +20,11 @@ MAX_NAME = 60  # characters
 ADD = """INSERT INTO catalogue.sandbox_space (subject, vendor_id, name, username, created_by, created_by_name,
     created_at)
   VALUES (%s, %s, %s, %s, %s, %s, %s)"""
-LIVE = """SELECT subject, name, username, created_by_name, created_at AT TIME ZONE 'UTC' AS created_at
+LIVE = """SELECT subject, name, username, created_by_name, created_at, reset_at, warned_at
   FROM catalogue.sandbox_space WHERE vendor_id = %s AND ended_at IS NULL ORDER BY created_at, subject"""
 ONE = "SELECT name FROM catalogue.sandbox_space WHERE subject = %s AND vendor_id = %s AND ended_at IS NULL FOR UPDATE"
 END = "UPDATE catalogue.sandbox_space SET ended_at = %s WHERE subject = %s"
+RESET_AT = "UPDATE catalogue.sandbox_space SET reset_at = %s WHERE subject = %s"
 UNDECIDED_APPS = """SELECT DISTINCT a.id FROM catalogue.app a JOIN catalogue.application v ON v.app_id = a.id
   WHERE a.vendor_id = %s AND v.state IN ('submitted', 'admissible') ORDER BY a.id"""
 VENDOR_OF = "SELECT vendor_id FROM catalogue.sandbox_space WHERE subject = %s AND ended_at IS NULL"
@@ -34,7 +36,7 @@ ENDED = Ending(EventName.APP_ENDED, "The simulated patient was ended.", "disconn
 
 
 async def simulated_patients(connection: Connection, vendor_id: UUID) -> list[Row]:
-    """`subject`, `name`, `username`, `created_by_name`, `created_at` (UTC, without a zone) of those that live."""
+    """Those that live: `subject`, `name`, `username`, `created_by_name`, `created_at`, `reset_at`, `warned_at`."""
     return await (await connection.execute(LIVE, (vendor_id,))).fetchall()
 
 
@@ -85,7 +87,8 @@ async def reset_patient(
     """As new: no app is connected, and the readings are simulated again, up to now. Raises NotAllowed or Unknown."""
     async with connection.transaction():
         name = await _locked(connection, vendor_id, subject, person)
-        await _disconnect(connection, subject, RESET, person=person, data_plane=data_plane, journal=journal, now=now)
+        await disconnect(connection, subject, RESET, actor=person, data_plane=data_plane, journal=journal, now=now)
+        await connection.execute(RESET_AT, (now, subject))
         await sandbox.reset(connection, subject)
         await note(connection, vendor_id, VendorStep.SANDBOX_RESET, person=person, journal=journal, now=now, about=name)
 
@@ -104,7 +107,7 @@ async def end_patient(
     """Its apps are disconnected, its account and its readings are gone. Raises NotAllowed or Unknown."""
     async with connection.transaction():
         name = await _locked(connection, vendor_id, subject, person)
-        await _disconnect(connection, subject, ENDED, person=person, data_plane=data_plane, journal=journal, now=now)
+        await disconnect(connection, subject, ENDED, actor=person, data_plane=data_plane, journal=journal, now=now)
         await connection.execute(END, (now, subject))
         await sandbox.end(connection, subject)
         await note(connection, vendor_id, VendorStep.SANDBOX_ENDED, person=person, journal=journal, now=now, about=name)
@@ -130,19 +133,20 @@ async def _locked(connection: Connection, vendor_id: UUID, subject: UUID, person
     return str(row.name)
 
 
-async def _disconnect(
+async def disconnect(
     connection: Connection,
     subject: UUID,
     ending: Ending,
     *,
-    person: Person,
+    actor: Actor,
     data_plane: DataPlane,
     journal: Journal,
     now: datetime,
 ) -> None:
+    """End every connection of a simulated patient."""
     async with space(connection, subject):
         for row in await (await connection.execute(PAIRED_APPS)).fetchall():
             if app := await app_by_id(connection, row.app_id):
                 await end_pairing(
-                    connection, subject, app, ending, actor=person, journal=journal, data_plane=data_plane, now=now
+                    connection, subject, app, ending, actor=actor, journal=journal, data_plane=data_plane, now=now
                 )

@@ -19,6 +19,12 @@ async def is_simulated(connection: Connection, subject: UUID) -> bool:
     return await (await connection.execute(SANDBOX, (subject,))).fetchone() is not None
 
 
+async def is_met(connection: Connection, app: App, subject: UUID) -> bool:
+    """Whether a space is shown the public page of `app`: a simulated patient's is shown those of its vendor only."""
+    sandbox = await (await connection.execute(SANDBOX, (subject,))).fetchone()
+    return sandbox is None or sandbox.vendor_id == app.vendor_id
+
+
 async def app_for(connection: Connection, app_id: UUID, subject: UUID | None) -> App | None:
     """The app as the space `subject` meets it, or as everybody does; None for one that is not known.
 

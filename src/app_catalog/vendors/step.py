@@ -33,6 +33,7 @@ class VendorStep(StrEnum):
     SANDBOX_OPENED = EventName.SANDBOX_OPENED.value
     SANDBOX_RESET = EventName.SANDBOX_RESET.value
     SANDBOX_ENDED = EventName.SANDBOX_ENDED.value
+    SANDBOX_WARNED = EventName.SANDBOX_WARNED.value
 
     @property
     def label(self) -> str:
@@ -56,6 +57,7 @@ LABELS = {
     VendorStep.SANDBOX_OPENED: marked("simulated patient made"),
     VendorStep.SANDBOX_RESET: marked("simulated patient reset"),
     VendorStep.SANDBOX_ENDED: marked("simulated patient ended"),
+    VendorStep.SANDBOX_WARNED: marked("told that a simulated patient ends"),
 }
 
 

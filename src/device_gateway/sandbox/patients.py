@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -20,6 +21,7 @@ PASSWORD_BYTES: Final = 12
 OPEN: Final = "SELECT gateway.sandbox_open(%s, %s, %s, %s, %s) AS space"
 CLEAR: Final = "SELECT gateway.sandbox_clear()"
 END: Final = "SELECT gateway.sandbox_end()"
+LAST_USED: Final = "SELECT max(at) AS at FROM gateway.journal WHERE space_id = %s"  # whatever it was, it was noticed
 NEW_JOB: Final = "INSERT INTO gateway.job (kind, payload) VALUES (%s, %s)"
 
 
@@ -42,6 +44,11 @@ class SimulatedPatients:
     async def end(self, connection: AsyncConnection[Row], subject: UUID) -> None:
         async with space_scope(connection, subject):
             await connection.execute(END)
+
+    async def last_used(self, connection: AsyncConnection[Row], subject: UUID) -> datetime | None:
+        async with space_scope(connection, subject):
+            row = await (await connection.execute(LAST_USED, (subject,))).fetchone()
+        return row.at if row else None
 
     async def _wants_days(self, connection: AsyncConnection[Row], subject: UUID) -> None:
         await connection.execute(NEW_JOB, (FILL, Jsonb({"space": str(subject)})))

@@ -1,6 +1,7 @@
 """A candidate works for the simulated patients of its vendor, with everything that OAuth asks, and for nobody else."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from catalogue_host import (
 )
 from client_keys import Signer
 
-from app_catalog import register_vendor, rotate_secret
+from app_catalog import end_unused, register_vendor, rotate_secret
 from app_catalog.applications.submission import withdraw
 from app_catalog.oauth.grant import grant_of_token
 from device_simulators.demo.approval import refuse
@@ -193,3 +194,46 @@ async def test_simulated_patients_are_few(host):
         assert 'name="name"' not in page
         form = {"csrf_token": hidden(page, "csrf_token"), "name": "One more"}
         assert (await browser.post(path, data=form)).status_code == 409
+
+
+async def test_a_simulated_patient_that_nobody_uses_ends_after_its_vendor_was_told(host):
+    app, _, vendor_id = await candidate(host)
+    zoe, max_ = await simulated(host, app.vendor, vendor_id), await simulated(host, app.vendor, vendor_id, "Max")
+    await app.code(zoe)
+    told = []
+    async with host.pool.connection() as connection:
+        await connection.execute(
+            "UPDATE catalogue.vendor SET contact_email = 'a@acme.example', contact_verified_at = now()"
+        )
+        for days in (75, 77, 77, 89, 91, 92):
+            host.offset = timedelta(days=days)
+            if days == 89:
+                host.sandbox.used[max_.subject] = host.now()
+            before = len(host.mail.sent)
+            ended = await end_unused(connection, host.sandbox, host.data_plane, host.mail, host.journal, 90, host.now())
+            told.append((days, len(host.mail.sent) - before, ended))
+    assert told == [(75, 0, 0), (77, 2, 0), (77, 0, 0), (89, 0, 0), (91, 0, 1), (92, 0, 0)]
+    assert host.sandbox.done[-1] == ("end", zoe.subject)
+    assert [event.reason for event in host.journal.events if event.subject == zoe.subject][-1] == (
+        "Nobody used the simulated patient."
+    )
+    assert "Unless it is used again, it ends on" in await sandbox_page(host, app.vendor, vendor_id)
+    assert "told that a simulated patient ends" in await sandbox_page(host, app.vendor, vendor_id, "")
+
+
+async def test_a_simulated_patient_sees_its_vendors_apps_only(host):
+    app, _, vendor_id = await candidate(host)
+    other = await host.approved()
+    zoe = await simulated(host, app.vendor, vendor_id)
+    async with host.browser(zoe) as browser:
+        listed = (await browser.get("/catalogue")).text
+        assert "and no other" in listed
+        assert str(other.app_id) not in listed
+        assert (await browser.get(f"/catalogue/apps/{other.app_id}")).status_code == 404
+    async with host.browser(patient()) as browser:
+        assert str(other.app_id) in (await browser.get("/catalogue")).text
+
+
+async def sandbox_page(host, vendor, vendor_id, part="/sandbox"):
+    async with host.browser(vendor) as browser:
+        return (await browser.get(f"/catalogue/vendor/organisations/{vendor_id}{part}")).text
