@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from socket import SOCK_STREAM
 from urllib.parse import urlsplit
 
+UNICAST = ipaddress.ip_network("2000::/3")  # RFC 4291 §2.4: all that the Internet has given out of IPv6
 NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: an IPv4 address in its last 32 bits
 
 
@@ -51,6 +52,8 @@ def is_public(address: str) -> bool:
         if ip in NAT64:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None and not is_public(str(inner)):
+            return False
+        if inner is None and ip not in UNICAST:
             return False
         ip = ip.ipv4_mapped or ip
     return ip.is_global and not ip.is_multicast
