@@ -248,11 +248,15 @@ async def test_documents_and_drafts_are_the_vendors_until_submission_and_then_th
                     assert (await browser.post(path, data=form)).status_code == 403
     await vendor.fill_in(base)
     await vendor.submit(base)
+    application_id = base.rsplit("/", 1)[1]
     async with host.browser(others[0]) as browser:
+        assert (await browser.get(document)).status_code == 403, "interests are declared first"
+        form = {"csrf_token": others[0].csrf_token, "interest": "no"}
+        await browser.post(f"/catalogue/review/applications/{application_id}/interest", data=form)
         assert (await browser.get(document)).status_code == 200
         assert (await browser.get(logo)).status_code == 200
     async with host.pool.connection() as connection:
-        await host.approve(connection, base.rsplit("/", 1)[1], vendor.person)
+        await host.approve(connection, application_id, vendor.person)
     async with host.browser() as browser:
         (app,) = (await browser.get("/api/catalogue/apps")).json()["apps"]
         public = await browser.get(app["logo"])

@@ -4,6 +4,8 @@ import re
 from datetime import timedelta
 from uuid import uuid4
 
+import psycopg
+import pytest
 from candidate import candidate
 from catalogue_host import Host, Somebody, patient
 from program import PDF, Program, make_key, organisation, program
@@ -162,6 +164,8 @@ async def test_a_key_ends_with_its_maker_s_word_an_owner_s_a_membership_and_a_pa
             "UPDATE catalogue.vendor_member SET left_at = NULL WHERE person = %s", (colleague.id,)
         )  # invited again
         assert await status(third) == 401, "a key does not come back with its maker"
+        with pytest.raises(psycopg.errors.RestrictViolation):
+            await connection.execute("UPDATE catalogue.access_key SET ended_at = NULL WHERE name = 'third'")
         assert await end_keys_of_person(connection, owner, host.journal, host.now()) == 1
     assert await status(mine) == 401
     assert [event.details["about"] for event in host.journal.events if "access_key:end" in event.name] == [
