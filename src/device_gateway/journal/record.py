@@ -1,5 +1,6 @@
 """Appending to a space's chain, inside the transaction that does what is recorded."""
 
+import json
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -10,12 +11,11 @@ from psycopg.types.json import Jsonb
 from device_gateway.database.pool import Row
 from device_gateway.journal.events import Event
 
-COLUMNS = (
-    "space", "name", "actor_kind", "actor_id", "actor_name", "purpose", "resource", "quantity", "outcome", "reason",
-    "details",
-)  # fmt: skip
-APPEND = "SELECT gateway.journal_append(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-TYPES = ("uuid", "text", "text", "text", "text", "text", "text", "int", "text", "text", "jsonb")
+TYPES = {
+    "space": "uuid", "event": "text", "actor_kind": "text", "actor_id": "text", "actor_name": "text", "purpose": "text",
+    "resource": "text", "quantity": "int", "outcome": "text", "reason": "text", "details": "jsonb",
+}  # fmt: skip
+APPEND = f"SELECT gateway.journal_append({', '.join(['%s'] * len(TYPES))})"
 
 
 async def record(connection: AsyncConnection[Row], event: Event) -> None:
@@ -31,19 +31,31 @@ async def record_each_with(
 ) -> list[bool]:
     """Append events in one statement with calls of `function`, which has parameters of `types`, opens the space of the
     event and returns a row where it did its work. False where it returned none: nothing was appended then."""
-    columns = [list(values) for values in zip(*((*_parameters(event), *own) for event, own in done), strict=True)]
-    cursor = await connection.execute(_append_each(function, tuple(types)), columns)
-    worked = {row.n for row in await cursor.fetchall()}
-    return [n in worked for n in range(1, len(done) + 1)]
+    asked = [[nth, *_values(event), *own] for nth, (event, own) in enumerate(done)]
+    statement, names = _append_each(function, tuple(types))
+    rows = json.dumps([dict(zip(names, row, strict=True)) for row in asked], default=_as_text)
+    cursor = await connection.execute(statement, (rows,))
+    worked = {row.nth for row in await cursor.fetchall()}
+    return [nth in worked for nth in range(len(done))]
 
 
 @cache
-def _append_each(function: str, types: tuple[str, ...]) -> str:
-    """A row of the result comes after its call, and is appended before the next call opens another space."""
-    own = ", ".join(f"own{n}" for n in range(len(types)))
-    return f"""SELECT n, gateway.journal_append({", ".join(COLUMNS)})
-        FROM unnest({", ".join(f"%s::{name}[]" for name in (*TYPES, *types))})
-          WITH ORDINALITY AS q ({", ".join(COLUMNS)}, {own}, n) CROSS JOIN LATERAL {function}({own})"""
+def _append_each(function: str, types: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """A row of the result comes after its call, and is appended before the next call opens another space.
+
+    The rows come as one JSON text: that takes a tenth of the time of an array for each of two dozen columns.
+    """
+    own = {f"own{n}": kind for n, kind in enumerate(types)}
+    columns = {"nth": "int"} | TYPES | own
+    listed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    statement = f"""SELECT nth, gateway.journal_append({", ".join(TYPES)})
+        FROM json_to_recordset(%s::json) AS asked ({listed}) CROSS JOIN LATERAL {function}({", ".join(own)})"""
+    return statement, tuple(columns)
+
+
+def _as_text(value: object) -> str:
+    """As PostgreSQL reads it."""
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
 
 
 def record_in_worker(connection: Connection[Row], event: Event) -> None:
@@ -52,7 +64,11 @@ def record_in_worker(connection: Connection[Row], event: Event) -> None:
 
 
 def _parameters(event: Event) -> tuple[object, ...]:
+    return (*_values(event)[:-1], Jsonb(event.details))
+
+
+def _values(event: Event) -> tuple[object, ...]:
     return (
         event.space, event.name, event.actor.kind, event.actor.id, event.actor.name, event.purpose, event.resource,
-        event.quantity, event.outcome, event.reason, Jsonb(event.details),
+        event.quantity, event.outcome, event.reason, event.details,
     )  # fmt: skip
