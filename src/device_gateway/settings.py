@@ -11,7 +11,7 @@ from email.utils import parseaddr
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -115,6 +115,9 @@ class Settings(BaseSettings):
     smtp_url: str = Field(
         "", description="smtp(s)://user:password@host:port that takes our mail; empty: it is kept, see `mail list`."
     )
+    smtp_authorities: Path | None = Field(
+        None, description="PEM file: who may vouch for the mail server, besides the system's; TLS also on this machine."
+    )
     mail_from: str = Field("", description="Address that our mail comes from; default: no-reply at the public host.")
     mail_days: int = Field(90, ge=1, le=3650, description="How long mail is remembered, sent or not.")
     review_quorum: int = Field(2, ge=2, le=9, description="Evaluations that an opinion on an app needs, at least.")
@@ -143,6 +146,10 @@ class Settings(BaseSettings):
         parts = urlsplit(value)
         if value and (parts.scheme not in ("smtp", "smtps") or not parts.hostname):
             raise ValueError("a URL that begins with smtp:// or smtps:// is needed")
+        if not unquote(f"{parts.username or ''}{parts.password or ''}").isascii():
+            raise ValueError(
+                "the user name and the password may have ASCII characters only"
+            )  # smtplib encodes no other
         return value
 
     @field_validator("mail_from")

@@ -16,7 +16,7 @@ from device_gateway.devices.authority import Authority
 from device_gateway.devices.bond_box import gateway_key
 from device_gateway.errors import BadSetting
 from device_gateway.ingest.dialects import adapters, broken_adapters
-from device_gateway.mail.delivery import Server
+from device_gateway.mail.delivery import Server, words_for
 from device_gateway.settings import Settings
 from device_gateway.store.measure import measure
 from device_gateway.transports.mqtt.broker_url import parse_broker_url
@@ -152,10 +152,10 @@ def _mail(settings: Settings) -> Finding:
     if not settings.smtp_url:
         return Finding("mail", "kept, not sent (DEVICE_GATEWAY_SMTP_URL is not set): device-gateway mail list")
     try:
-        with closing(Server.of(settings.smtp_url).open()):
+        with closing(Server.of(settings).open()):
             return Finding("mail", "handed in by SMTP")
     except (OSError, smtplib.SMTPException) as error:
-        return Finding("mail", f"the server does not answer: {type(error).__name__}", "check DEVICE_GATEWAY_SMTP_URL")
+        return Finding("mail", f"nothing goes out. {words_for(error)}", "check DEVICE_GATEWAY_SMTP_URL")
 
 
 def _adapters() -> Finding:

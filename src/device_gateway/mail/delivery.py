@@ -6,12 +6,13 @@ A mail whose sending ends before its row says so goes out twice, with the same M
 import smtplib
 import ssl
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -40,6 +41,10 @@ LATER: Final = """UPDATE gateway.outgoing_mail SET attempts = attempts + 1, last
   WHERE id = %s"""
 GIVEN_UP: Final = """UPDATE gateway.outgoing_mail SET attempts = attempts + 1, last_error = %s, failed_at = %s,
   body = NULL WHERE id = %s"""
+# Nobody knocks once per mail at a server that lets nobody in: what else is due waits as well, and says why.
+POSTPONE: Final = """UPDATE gateway.outgoing_mail SET last_error = %(error)s, next_at = %(later)s
+  WHERE id IN (SELECT id FROM gateway.outgoing_mail WHERE sent_at IS NULL AND failed_at IS NULL AND next_at <= %(now)s
+    FOR UPDATE SKIP LOCKED)"""
 FORGET: Final = "DELETE FROM gateway.outgoing_mail WHERE created_at < %s"
 
 log = structlog.get_logger(__name__)
@@ -51,17 +56,21 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Server:
-    """Where mail is handed in, from `DEVICE_GATEWAY_SMTP_URL`."""
+    """Where mail is handed in, from `DEVICE_GATEWAY_SMTP_URL`.
+
+    authorities  file of certificates that vouch for it, besides those of the system
+    """
 
     host: str
     port: int
     user: str | None
-    password: str | None
+    password: str | None = field(repr=False)
     implicit_tls: bool
+    authorities: Path | None = None
 
     @classmethod
-    def of(cls, url: str) -> "Server":
-        parts = urlsplit(url)
+    def of(cls, settings: Settings) -> "Server":
+        parts = urlsplit(settings.smtp_url)
         implicit = parts.scheme == "smtps"
         return cls(
             parts.hostname or "",
@@ -69,17 +78,21 @@ class Server:
             unquote(parts.username) if parts.username else None,
             unquote(parts.password) if parts.password else None,
             implicit,
+            settings.smtp_authorities,
         )
 
     def open(self) -> smtplib.SMTP:
-        """A session, under TLS unless the server is on this machine. Raises OSError or SMTPException."""
+        """A session, under TLS unless the server is on this machine and nobody was named who vouches for it. Raises
+        OSError or SMTPException."""
         context = ssl.create_default_context()
+        if self.authorities is not None:
+            context.load_verify_locations(self.authorities)
         if self.implicit_tls:
             session: smtplib.SMTP = smtplib.SMTP_SSL(self.host, self.port, timeout=TIMEOUT_S, context=context)
         else:
             session = smtplib.SMTP(self.host, self.port, timeout=TIMEOUT_S)
         try:
-            if not self.implicit_tls and not _is_loopback(self.host):
+            if not self.implicit_tls and (self.authorities is not None or not _is_loopback(self.host)):
                 session.starttls(context=context)
             if self.user is not None:
                 session.login(self.user, self.password or "")
@@ -100,7 +113,7 @@ def deliver_due(settings: Settings, now: datetime | None = None) -> int:
 
 
 def _deliver(connection: Connection[Row], settings: Settings, now: datetime) -> int:
-    server, key, sent = Server.of(settings.smtp_url), catalogue_key(settings), 0
+    server, key, sent = Server.of(settings), catalogue_key(settings), 0
     session: smtplib.SMTP | None = None
     try:
         while True:
@@ -112,15 +125,22 @@ def _deliver(connection: Connection[Row], settings: Settings, now: datetime) -> 
                     if mail.created_at < now - GIVE_UP_AFTER:
                         raise Refused(mail.last_error or TOO_OLD)  # noqa: TRY301
                     message = _message(mail, text_of(mail, key), settings)
-                    session = session or server.open()
+                    if session is None:
+                        try:
+                            session = server.open()
+                        except (OSError, smtplib.SMTPException) as error:
+                            log.warning("no mail server", error=_cause(error))
+                            _put_off(connection, mail, error, now)
+                            parameters = {"error": words_for(error), "later": now + FIRST_PAUSE, "now": now}
+                            connection.execute(POSTPONE, parameters)
+                            return sent
                     _hand_in(session, message)
                 except (Refused, BadSetting) as refused:
                     log.warning("mail given up", mail=str(mail.id), error=type(refused).__name__)
                     connection.execute(GIVEN_UP, (str(refused), now, mail.id))
                 except (OSError, smtplib.SMTPException) as error:
                     log.warning("mail not sent", mail=str(mail.id), attempt=mail.attempts + 1, error=_cause(error))
-                    pause = min(FIRST_PAUSE * 2 ** min(mail.attempts, 20), LONGEST_PAUSE)
-                    connection.execute(LATER, (f"{_cause(error)}: {error}"[:500], now + pause, mail.id))
+                    _put_off(connection, mail, error, now)
                     _close(session)
                     session = None
                 else:
@@ -128,6 +148,23 @@ def _deliver(connection: Connection[Row], settings: Settings, now: datetime) -> 
                     sent += 1
     finally:
         _close(session)
+
+
+def words_for(error: Exception) -> str:
+    """What an operator should know of why mail does not go out. No password is in it."""
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return f"The mail server refuses the user name or the password ({error.smtp_code}): DEVICE_GATEWAY_SMTP_URL."
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"The certificate of the mail server is not trusted ({error.verify_message}): name who vouches for it in "
+            "DEVICE_GATEWAY_SMTP_AUTHORITIES."
+        )
+    return f"{_cause(error)}: {error}"[:500]
+
+
+def _put_off(connection: Connection[Row], mail: Row, error: Exception, now: datetime) -> None:
+    pause = min(FIRST_PAUSE * 2 ** min(mail.attempts, 20), LONGEST_PAUSE)
+    connection.execute(LATER, (words_for(error), now + pause, mail.id))
 
 
 def _hand_in(session: smtplib.SMTP, message: EmailMessage) -> None:

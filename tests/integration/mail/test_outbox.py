@@ -169,7 +169,7 @@ async def test_a_mail_that_another_key_sealed_is_not_sent_as_something_else(
     assert post.box.taken == []
 
 
-@pytest.mark.parametrize("value", ["http://x", "smtp://", "mail.example.org"])
+@pytest.mark.parametrize("value", ["http://x", "smtp://", "mail.example.org", "smtp://me:p%C3%A9@mail.example.org"])
 def test_a_bad_address_of_a_server_is_refused_at_the_start(value, monkeypatch):
     from device_gateway.settings import load_settings
 
