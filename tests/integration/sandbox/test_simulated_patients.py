@@ -99,6 +99,13 @@ async def test_a_candidate_reads_a_simulated_patient_until_the_vendor_ends_it(pr
     search = "/fhir/Observation?code=http://loinc.org|29463-7&_count=100"
     found = (await app.get(search, headers=bearer)).json()
     assert len(found["entry"]) == pytest.approx(DAYS, abs=2), found
+    other = await app.get(search.replace("29463-7", "2345-7"), headers=bearer)
+    assert (other.status_code, "entry" in other.json()) == (200, False), "what was not agreed to looks absent"
+    assert (await app.get(f"{search}&date=x", headers=bearer)).status_code == 400
+    seen = product.owner("SELECT observation, good, times, detail FROM catalogue.client_observation ORDER BY 1, 2")
+    assert [tuple(row) for row in seen if row.observation in {"read", "within"}] == [
+        ("read", True, 1, ""), ("within", False, 1, "no consent"), ("within", True, 1, ""),
+    ], "its tests can tell that from reading"  # fmt: skip
 
     await vendor.post(f"{here}/{row.subject}", data={"csrf_token": token, "action": "reset"})
     assert (readings(product, row.subject), (await app.get(search, headers=bearer)).status_code) == (0, 401)
