@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from app_catalog.access_keys import pages as access_keys
+from app_catalog.access_keys.access_key import OF_VENDOR as KEYS_OF_VENDOR
 from app_catalog.api.routes import api_routes
 from app_catalog.applications import application_pages, draft_pages
 from app_catalog.applications import pages as applications
@@ -105,7 +106,7 @@ PAGES: tuple[tuple[str, Handler, *tuple[str, ...]], ...] = (
     ("/catalogue/vendor/organisations/{vendor_id}/sandbox/{subject}", sandbox.change, "POST"),
     *(
         place
-        for keys in (access_keys.OF_VENDOR, access_keys.OF_REVIEWER)
+        for keys in (KEYS_OF_VENDOR, access_keys.OF_REVIEWER)
         for place in ((keys, access_keys.keys, "GET", "POST"), (f"{keys}/{{key_id}}/end", access_keys.end, "POST"))
     ),
     ("/catalogue/vendor/apps/{app_id}/secret", applications.new_secret, "POST"),

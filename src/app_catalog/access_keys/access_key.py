@@ -10,11 +10,14 @@ from app_catalog.errors import Fault, NotAllowed, Unacceptable, Unknown, WrongSt
 from app_catalog.events import EventName
 from app_catalog.oauth.secret_text import sha256
 from app_catalog.program import Program
+from app_catalog.vendors import letters
 from app_catalog.vendors.role import WRITERS, Role, require
 from app_catalog.vendors.step import VendorStep, note
-from app_catalog.wiring import CatalogueEvent, Connection, Journal, Person, Row
+from app_catalog.vendors.vendor import vendor_by_id
+from app_catalog.wiring import CatalogueEvent, Connection, Journal, Mail, Person, Row
 from app_catalog.words import marked
 
+OF_VENDOR: Final = "/catalogue/vendor/organisations/{vendor_id}/keys"
 PREFIX: Final = "appcat_"  # with 64 hexadecimal digits behind it: what scanners for lost secrets look for
 KEY_BYTES: Final = 32
 YEAR: Final = timedelta(days=365)
@@ -72,10 +75,13 @@ async def make_key(
     writes: bool,
     expires_at: datetime,
     person: Person,
+    mail: Mail,
+    issuer: str,
     journal: Journal,
     now: datetime,
 ) -> str:
-    """A new key of `person`, which is in the answer only: for one organisation, or for a reviewer (None, to read).
+    """A new key of `person`, which is in the answer only: for one organisation, or for a reviewer (None, to read). The
+    organisation is told by mail: a key outlives the session in which somebody made it.
 
     Raises NotAllowed, Unacceptable, or WrongState for who has as many as one may.
     """
@@ -97,6 +103,11 @@ async def make_key(
             raise WrongState("Twenty access keys at a time are the most: end one first.")
         await connection.execute(ADD, values)
         await _noted(connection, vendor_id, EventName.ACCESS_KEY_MADE, name, person=person, journal=journal, now=now)
+        vendor = await vendor_by_id(connection, vendor_id) if vendor_id is not None else None
+        if vendor is not None and vendor.contact_verified_at is not None:
+            link = issuer + OF_VENDOR.format(vendor_id=vendor_id)
+            letter = letters.access_key(vendor.name, person.display_name, name, link, expires_at, writes=writes)
+            await mail.send(connection, vendor.contact_email, *letter)
     return text
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app_catalog.access_keys.access_key import USUAL, YEAR, end_key, keys_shown_to, make_key
+from app_catalog.access_keys.access_key import OF_VENDOR, USUAL, YEAR, end_key, keys_shown_to, make_key
 from app_catalog.errors import Fault, Unacceptable
 from app_catalog.form import Fields
 from app_catalog.oauth.browser import guarded
@@ -18,7 +18,6 @@ from app_catalog.vendors.role import WRITERS, require
 from app_catalog.vendors.vendor import vendor_by_id
 from app_catalog.wiring import Person, Wiring
 
-OF_VENDOR = "/catalogue/vendor/organisations/{vendor_id}/keys"
 OF_REVIEWER = "/catalogue/review/keys"
 API = "/api/catalogue/openapi.json"
 
@@ -34,7 +33,8 @@ async def keys(wiring: Wiring, request: Request) -> Response:
         async with wiring.pool.connection() as connection:
             key = await make_key(
                 connection, vendor_id, name=fields.text("name"), writes=fields.get("may") == "write",
-                expires_at=expires_at, person=person, journal=wiring.journal, now=wiring.clock(),
+                expires_at=expires_at, person=person, mail=wiring.mail, issuer=wiring.issuer, journal=wiring.journal,
+                now=wiring.clock(),
             )  # fmt: skip
     except Unacceptable as unacceptable:
         return await _page(wiring, request, person, vendor_id, fields, faults=unacceptable.faults)

@@ -130,6 +130,7 @@ async def submit(call: Call) -> ApplicationShown:
     row = await own_application(call)
     try:
         async with call.connection.transaction():
+            await draft_of(call.connection, row.id, call.program)
             call.unchanged(await _shown(call, row.id))
             await submit_draft(call.connection, row.id, choices=call.wiring.choices, **call.doing)
     except Unacceptable as unacceptable:

@@ -22,7 +22,8 @@ OPEN_OF_APPLICATION: Final = f"{_RUN} WHERE application_id = %s AND outcome IS N
 RUN: Final = f"{_RUN} WHERE id = %s AND outcome IS NULL FOR UPDATE"
 ARM: Final = """INSERT INTO catalogue.scenario_run (id, application_id, app_id, scenario, sandbox, stage, armed_by,
     armed_by_name, armed_at, stage_at)
-  VALUES (%s, %s, %s, %s, %s, 'armed', %s, %s, %s, %s)"""
+  VALUES (%s, %s, %s, %s, %s, 'armed', %s, %s, %s, %s)
+  ON CONFLICT (app_id, sandbox) WHERE outcome IS NULL DO NOTHING"""
 GO_ON: Final = """UPDATE catalogue.scenario_run SET stage = %s, stage_at = %s, grant_id = coalesce(%s, grant_id)
   WHERE id = %s"""
 END: Final = "UPDATE catalogue.scenario_run SET outcome = %s, ended_at = %s WHERE id = %s"
@@ -71,13 +72,12 @@ async def arm(
             raise Unknown
         await require(connection, app.vendor_id, person, *WRITERS)
         await settle(connection, app.application_id, now)
-        if await open_run(connection, app_id, sandbox) is not None:
-            raise WrongState("Another scenario waits for this patient: cancel it first.")
         run_id = uuid4()
         values = (
             run_id, app.application_id, app_id, scenario.value, sandbox, person.id, person.display_name, now, now
         )  # fmt: skip
-        await connection.execute(ARM, values)
+        if (await connection.execute(ARM, values)).rowcount != 1:  # programs arm at the same moment
+            raise WrongState("Another scenario waits for this patient: cancel it first.")
         await journal.write(
             connection,
             CatalogueEvent(

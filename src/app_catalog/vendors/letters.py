@@ -26,6 +26,16 @@ Confirm it before {until}:
 {link}
 If it is not your organisation, ignore this message.
 """
+KEY = """{person} a créé dans l’organisation {vendor} la clé d’accès « {name} ».
+Elle permet de {french_may} jusqu’au {until}.
+Si personne chez vous n’a voulu cela, mettez-y fin aussitôt et changez de mot de passe :
+{link}
+
+{person} has made the access key “{name}” in the organisation {vendor}.
+It may {may} until {until}.
+If nobody at your place wanted this, end it at once and change the password:
+{link}
+"""
 
 
 def invitation(vendor: str, inviter: str, role: Role, link: str, until: datetime) -> tuple[str, str]:
@@ -41,6 +51,14 @@ def contact(vendor: str, link: str, until: datetime) -> tuple[str, str]:
     """Subject and text."""
     subject = "Confirmez votre adresse · Confirm your address"
     return subject, CONTACT.format(vendor=vendor, link=link, until=_time(until))
+
+
+def access_key(vendor: str, person: str, name: str, link: str, until: datetime, *, writes: bool) -> tuple[str, str]:
+    """Subject and text."""
+    subject = f"Nouvelle clé d’accès : {_line(vendor)} · New access key of {_line(vendor)}"
+    may, french_may = ("read and write", "lire et d’écrire") if writes else ("read", "lire")
+    values = {"vendor": vendor, "person": person, "name": name, "may": may, "french_may": french_may, "link": link}
+    return subject, KEY.format(**values, until=_time(until))
 
 
 def _line(text: str) -> str:

@@ -79,6 +79,8 @@ async def test_a_key_is_shown_once_and_only_its_hash_is_kept(host):
         assert "to the hour" in (await browser.get(f"{here}/keys")).text
         assert "access key made, nightly" in (await browser.get(here)).text
     assert host.journal.names()[-1] == "catalogue:access_key:make"
+    to, _, text = host.mail.sent[-1]
+    assert (to, key in text, f"{here}/keys" in text) == ("contact@vendor.example", False, True), "its owners are told"
     assert not [event for event in host.journal.events if key in str(event)]
 
 
