@@ -26,13 +26,17 @@ LEASE: Final = timedelta(minutes=2)  # after which another process may try what 
 FIRST_PAUSE: Final = timedelta(minutes=1)  # then twice as long each time
 LONGEST_PAUSE: Final = timedelta(hours=6)
 GIVE_UP_AFTER: Final = timedelta(days=5)  # a long weekend, and the time to notice
-BATCH: Final = 20
+BATCH: Final = 40
+OF_ONE_APP: Final = 8  # of a batch, at most: a server that does not answer holds up its own notices only
 
 TAKE: Final = """UPDATE catalogue.revocation_notice n SET due_at = %(later)s, attempts = attempts + 1,
     attempted_at = %(now)s
   FROM catalogue.app a WHERE a.id = n.app_id AND n.id IN (SELECT id FROM catalogue.revocation_notice
-    WHERE due_at <= %(now)s AND delivered_at IS NULL AND given_up_at IS NULL
-    ORDER BY due_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED)
+    WHERE id IN (SELECT due.id FROM catalogue.app each CROSS JOIN LATERAL (
+        SELECT id, due_at FROM catalogue.revocation_notice WHERE app_id = each.id AND due_at <= %(now)s
+          AND delivered_at IS NULL AND given_up_at IS NULL ORDER BY due_at LIMIT %(of_one)s) due
+      ORDER BY due.due_at LIMIT %(batch)s)
+    AND due_at <= %(now)s FOR UPDATE SKIP LOCKED)
   RETURNING n.id, n.app_id, n.pairing_id, n.reason, n.happened_at, n.attempts, a.client_id, a.notification_url,
     a.notification_gone_at"""
 DELIVERED: Final = "UPDATE catalogue.revocation_notice SET delivered_at = %s, last_answer = %s WHERE id = %s"
@@ -70,14 +74,17 @@ async def deliver_notices(
     batch         attempts made at once
     """
     async with pool.connection() as connection:
-        parameters = {"now": now, "later": now + LEASE, "batch": batch}
+        parameters = {"now": now, "later": now + LEASE, "batch": batch, "of_one": OF_ONE_APP}
         due = await (await connection.execute(TAKE, parameters)).fetchall()
         if not due:
             return 0
         key = await signing_key(connection, "ES256", master_key, now)
     context = await asyncio.to_thread(ssl.create_default_context)
     attempts = (_attempt(notice, issuer, key, context, hosts_inside, now=now) for notice in due)
-    answers = await asyncio.gather(*attempts)
+    answers = [
+        answer if isinstance(answer, Answer) else Answer(None, type(answer).__name__)
+        for answer in await asyncio.gather(*attempts, return_exceptions=True)
+    ]
     async with pool.connection() as connection:
         for notice, answer in zip(due, answers, strict=True):
             async with connection.transaction():

@@ -131,3 +131,6 @@ ALTER TABLE catalogue.sandbox_space
   ADD COLUMN reset_at timestamptz,
   ADD COLUMN warned_at timestamptz;         -- its vendor was told that it ends; what was used since ends later
 GRANT UPDATE (reset_at, warned_at) ON catalogue.sandbox_space TO gateway_app;
+
+-- ---- notices to vendors: a few of each at a time ---------------------------------------------------------------------
+CREATE INDEX ON catalogue.revocation_notice (app_id, due_at) WHERE delivered_at IS NULL AND given_up_at IS NULL;

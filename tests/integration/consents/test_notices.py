@@ -1,58 +1,24 @@
 """Notices to vendors: written with the revocation, signed, tried again for days, and never a way into our network."""
 
-import http.server
 import json
-import ssl
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from catalogue_host import FHIR, ISSUER, hidden, patient
-from client_keys import certified
 from joserfc import jwt
 from joserfc.jwk import KeySet
+from vendor_server import VendorServer
 
 from app_catalog import deliver_notices, on_password_changed, revoke_pairing
 from app_catalog.oauth.signing_keys import published_keys
-
-
-class VendorServer:
-    """An HTTPS server on the loopback address that answers with `status`, and keeps what it was sent."""
-
-    def __init__(self, directory, monkeypatch):
-        own = certified("CN=localhost", dns="localhost")
-        chain = directory / "localhost.pem"
-        chain.write_text(own.key_pem + own.pem)
-        monkeypatch.setenv("SSL_CERT_FILE", str(chain))
-        vendor = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                vendor.got.append((self.headers["Content-Type"], body.decode()))
-                self.send_response(vendor.status)
-                self.send_header("Location", "https://169.254.169.254/")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self.status, self.got = 202, []
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(chain)
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        self.url = f"https://localhost:{self.server.server_port}/ended"
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
 
 @pytest.fixture
 def server(tmp_path, monkeypatch) -> Iterator[VendorServer]:
     running = VendorServer(tmp_path, monkeypatch)
     yield running
-    running.server.shutdown()
-    running.server.server_close()
+    running.close()
 
 
 async def told_at(host, app, url, person=None):
@@ -96,6 +62,24 @@ async def test_a_vendor_is_sent_a_signed_event_with_the_pairing_id_and_one_word(
     _, page = await told_at(host, app, server.url)
     assert "delivered" in page
     assert tokens["patient"] in page
+
+
+async def test_a_server_that_does_not_answer_holds_up_its_own_notices_only(host, server):
+    silent, prompt, people = await host.approved(), await host.approved(), [patient() for _ in range(10)]
+    for one in people:
+        await silent.tokens(one)
+    await prompt.tokens(people[0])
+    await told_at(host, silent, "https://localhost:1/ended")
+    await told_at(host, prompt, server.url)
+    for one in people:
+        await disconnect(host, silent, one)
+    host.offset += timedelta(minutes=1)
+    await disconnect(host, prompt, people[0])
+    assert await deliver(host, batch=9) == 9
+    assert len(server.got) == 1, "it is told although others have waited longer"
+    async with host.pool.connection() as connection:
+        forget = "UPDATE catalogue.revocation_notice SET given_up_at = now() WHERE delivered_at IS NULL"
+        await connection.execute(forget)
 
 
 async def test_what_fails_is_tried_again_later_each_time_and_given_up_after_days(host, server):

@@ -1,4 +1,4 @@
-"""A real mail server that asks for TLS and a password: what goes out, and what the operator learns where nothing does."""
+"""A real mail server that asks for TLS and a password: what goes out, and what the operator learns otherwise."""
 
 import socket
 import ssl
