@@ -8,7 +8,7 @@ from pydantic import Field
 from app_catalog.api.model import Instant, Model
 from app_catalog.api.operation import Call, Created
 from app_catalog.api.own import own_application
-from app_catalog.errors import Unknown, WrongState
+from app_catalog.errors import Fault, Unacceptable, Unknown, WrongState
 from app_catalog.interoperability.history import run_of
 from app_catalog.interoperability.observation import Observation
 from app_catalog.interoperability.pages import NONE_WAITS
@@ -16,6 +16,7 @@ from app_catalog.interoperability.report import ObservationLine, ScenarioLine, r
 from app_catalog.interoperability.rules import Stage
 from app_catalog.interoperability.run import arm, cancel
 from app_catalog.interoperability.scenario import Outcome, Scenario
+from app_catalog.sandbox.simulated import simulated_patients
 from app_catalog.wiring import Row
 
 UNDECIDED = frozenset({"submitted", "admissible"})
@@ -96,6 +97,8 @@ async def new_run(call: Call) -> Created:
     application = await own_application(call)
     if application.state not in UNDECIDED:
         raise WrongState(NONE_WAITS)
+    if body.patient_id not in {row.subject for row in await simulated_patients(call.connection, call.vendor_id)}:
+        raise Unacceptable(Fault("/patient_id", "There is no such simulated patient."))
     run_id = await arm(call.connection, application.app_id, body.scenario, body.patient_id, **call.doing)
     return Created(await _run(call, application.id, run_id), f"{call.request.url.path}/{run_id}")
 

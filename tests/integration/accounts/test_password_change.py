@@ -1,3 +1,6 @@
+import re
+from datetime import UTC, datetime
+
 from portal_world import PASSWORD, Product, field, text_of
 
 NEW = "four words made up"
@@ -28,6 +31,20 @@ async def test_a_new_password_ends_other_sessions_and_what_apps_were_granted(pro
     old = await fresh.post("/login", data={"username": patient.username, "password": PASSWORD})
     new = await fresh.post("/login", data={"username": patient.username, "password": NEW})
     assert (old.status_code, new.status_code) == (401, 303)
+
+
+async def test_a_new_password_ends_the_access_keys_of_its_person(product: Product) -> None:
+    product.account("reviewer", "rita")
+    browser, here = await product.signed_in("rita"), "/catalogue/review/keys"
+    token = field((await browser.get(here)).text, "csrf_token")
+    form = {"name": "desk", "may": "read", "ends_on": f"{datetime.now(UTC):%Y-%m-%d}", "csrf_token": token}
+    made = await browser.post(here, data=form)
+    key = {"Authorization": f"Bearer {re.findall('appcat_[0-9a-f]{64}', made.text)[0]}"}
+    program = await product.browser(**key)
+    assert (await program.get("/api/catalogue/review/applications")).json()["total"] == 0
+    assert (await change(product, browser)).status_code == 303  # type: ignore[attr-defined]
+    assert (await program.get("/api/catalogue/review/applications")).status_code == 401
+    assert "its maker was changed" in text_of((await browser.get(here)).text)
 
 
 async def test_a_wrong_short_or_mistyped_password_changes_nothing_and_is_said_beside_the_field(

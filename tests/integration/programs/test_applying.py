@@ -164,6 +164,8 @@ async def test_a_pipeline_makes_a_patient_and_runs_a_scenario(ci):
     )  # fmt: skip
     await ci.done("DELETE", here)
     assert (await ci.done("GET", here))["outcome"] == "cancelled"
+    nobody = await ci.ask("POST", f"{draft}/runs", {"scenario": "denied", "patient_id": known_id(draft)})
+    assert nobody.json()["errors"][0]["pointer"] == "/patient_id"
     report = await ci.done("GET", f"{draft}/interoperability")
     assert report["is_shown"] is False
     assert {one["scenario"] for one in report["scenarios"]} >= {"happy-path", "revoked"}
