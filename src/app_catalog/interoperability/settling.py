@@ -54,8 +54,8 @@ def _letter(scenario: Scenario, outcome: Outcome) -> Letter:
     return Letter(
         "{app}\u00a0: un scénario des tests d’interopérabilité est terminé",
         "{app}: a scenario of the interoperability tests has ended",
-        f"Le scénario «\u00a0{name_fr}\u00a0» de {{app}} est terminé\u00a0: {outcome_fr}. Ce qui a été vu est sur la page "
-        "des tests, dans votre compte.",
+        f"Le scénario «\u00a0{name_fr}\u00a0» de {{app}} est terminé\u00a0: {outcome_fr}. Ce qui a été vu est sur la "
+        "page des tests, dans votre compte.",
         f"The scenario “{name_en}” of {{app}} has ended: {outcome_en}. What was seen is on the page of the tests, in "
         "your account.",
     )

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from app_catalog.catalogue.apps import App, app_by_client, tested_app
 from app_catalog.clients.proof import Proof, prove
 from app_catalog.form import Fields, Malformed, read_body
+from app_catalog.interoperability.watch import authorization_refused
 from app_catalog.oauth import client_authentication, lifetimes
 from app_catalog.oauth.authorization_request import (
     CHECKS_ANSWERED_BY_A_PAGE,
@@ -63,7 +64,14 @@ async def _keep(wiring: Wiring, server: Server, presented: Presented, proof: Pro
         oauth_request = OAuthRequest("POST", wiring.issuer + PATH, presented.headers, presented.fields)
         app = _authenticated(server, decision, oauth_request)
         asked = Asked(_kept(presented.fields, app), wiring.fhir_url, app, pushed=True)
-        _check(asked, None if app.tested else await tested_app(connection, app.id))
+        try:
+            _check(asked, None if app.tested else await tested_app(connection, app.id))
+        except Refused:
+            if app.tested:
+                await authorization_refused(
+                    connection, app, asked.fields, decision.now, redirect_uri=not _names_its_address(asked)
+                )
+            raise
         reference = new_secret()
         await connection.execute(
             ADD_PUSHED,
@@ -97,6 +105,15 @@ def _check(asked: Asked, tested: App | None) -> None:
         if tested is None:
             raise
         _check(replace(asked, app=tested), None)
+
+
+def _names_its_address(asked: Asked) -> bool:
+    try:
+        for check in CHECKS_ANSWERED_BY_A_PAGE:
+            check(asked)
+    except Refused:
+        return False
+    return True
 
 
 def _authenticated(server: Server, decision: Decision, request: OAuthRequest) -> App:

@@ -287,6 +287,18 @@ async def test_what_a_client_does_wrong_by_itself_is_counted(tried):
     assert await seen("read") == [0, 1], "a replayed code ends the access"
 
 
+async def test_what_a_pushed_request_lacks_is_counted_as_well(host):
+    tried = await pushing_with_keys(host)
+    for wrong in ({"code_challenge_method": "plain"}, {"redirect_uri": "https://app.example/elsewhere"}):
+        pushed = await tried.client.post("/oauth/par", tried.client.authorization(**wrong)[0])
+        assert pushed.status_code == 400
+    await tried.connect()
+    lines = {line.observation: line for line in (await tried.report()).observations}
+    for observation in ("pkce", "redirect-uri"):
+        line = lines[observation]
+        assert (line.good.times, line.bad.times) == (1, 1)
+
+
 async def test_only_the_vendor_arms_scenarios_for_its_own_patients_and_real_ones_are_not_watched(host, tried):
     app = await host.approved()
     token = await app.tokens(patient())
