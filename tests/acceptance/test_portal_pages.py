@@ -7,21 +7,18 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
-import httpx2
 import portal_world
 import psycopg
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from file_world import libreview
+from furnished_portal import Portal, furnish
 from playwright.sync_api import Browser, BrowserContext, Page, expect
-from portal_world import PASSWORD, Product, field, lived_in
-from reading_world import Space
+from portal_world import PASSWORD, Product
 
 from device_gateway.app import create_app
 from device_gateway.database.embedded import EmbeddedPostgres
@@ -49,16 +46,6 @@ RULES: dict[str, dict[str, Any]] = {
 WITHOUT_JAVASCRIPT = {"locale": "fr-FR", "java_script_enabled": False, **DESKTOP}
 
 
-@dataclass
-class Portal:
-    base: str
-    hub: UUID
-    scale: UUID  # of the same patient; it tells its users apart
-    app: UUID
-    waiting: Space  # of noor, who has a scale and no reading yet
-    audit: UUID  # of the app, which noor reported
-
-
 @pytest.fixture(scope="module")
 def portal(postgres: EmbeddedPostgres) -> Iterator[Portal]:
     """The application, listening, with a patient in French and one in English who have lived with it for weeks."""
@@ -70,7 +57,7 @@ def portal(postgres: EmbeddedPostgres) -> Iterator[Portal]:
         base = f"http://127.0.0.1:{probe.getsockname()[1]}"
         patch.setattr(portal_world, "BASE", base)
         product = Product(owner, app_url)
-        found = _in_a_thread(_seed(product, owner, base))
+        found = _in_a_thread(furnish(product, owner, base))
         server = uvicorn.Server(uvicorn.Config(create_app(product.settings), log_level="warning"))
         probe.listen(100)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [probe]})
@@ -80,51 +67,6 @@ def portal(postgres: EmbeddedPostgres) -> Iterator[Portal]:
         yield found
         server.should_exit = True
         thread.join()
-
-
-async def _seed(product: Product, owner_url: str, base: str) -> Portal:
-    async with product:
-        app = await product.online_app()
-        product.account("reviewer", "rene", display_name="René", language="fr")
-        product.account("vendor", "vera", display_name="Véra", language="fr")
-        product.patient(username="nina", display_name="Nina", language="fr")
-        product.patient(username="ines", display_name="Inès", language="fr")
-        product.account("operator", "olga", display_name="Olga", language="fr")
-        noor = product.patient(username="noor", display_name="Noor", language="fr")
-        noor.space.device("dg-scale")
-        hubs = []
-        for language in ("fr", "en"):
-            patient = product.patient(username=f"camille.{language}", language=language)
-            hubs.append(lived_in(patient.space, owner_url, address=f"C0:FF:EE:12:34:5{len(hubs)}"))
-            sensor, since = patient.space.device("dg-cgm"), datetime.now(UTC) - timedelta(days=12)
-            patient.space.fill("interstitial-glucose", sensor, since.isoformat(), "15 minutes", 1_100)
-            await product.connect_app(await product.signed_in(patient.username), app, "weight", "glucose")
-        scales = "SELECT device_id FROM gateway.device_holding WHERE name LIKE 'Balance%%' AND space_id IN"
-        hub = "(SELECT space_id FROM gateway.device_holding WHERE device_id = %s)"
-        product.owner(
-            "INSERT INTO gateway.heard_device (hub_id, name, dialect, metrics)"
-            " VALUES (%s, 'AA:BB:CC:DD:EE:01', 'theengs', '{body-weight}')",
-            hubs[0],
-        )
-        product.owner(
-            "WITH kind AS (INSERT INTO gateway.quarantine_group (sender, dialect, reason, seen, expires_at)"
-            " VALUES (%s, 'own', 'the payload is not JSON in UTF-8', 70, now() + interval '1 day') RETURNING id)"
-            " INSERT INTO gateway.quarantine"
-            " (topic, sender, dialect, payload, digest, pointer, reason, expires_at, group_id)"
-            " SELECT 'dg/v1/x', %s, 'own', convert_to(repeat('{é', 3000), 'UTF8'), 'x', '', 'the payload is not JSON',"
-            " now() + interval '1 day', id FROM kind",
-            str(hubs[0]), str(hubs[0]),
-        )  # fmt: skip
-        [scale] = product.owner(f"{scales} {hub}", hubs[0])
-        await _report(await product.signed_in("noor"), app)
-        [audit] = product.owner("SELECT id FROM catalogue.audit")
-        return Portal(base, hubs[0], scale.device_id, app, noor.space, audit.id)
-
-
-async def _report(browser: httpx2.AsyncClient, app: UUID) -> None:
-    page = await browser.get(f"/catalogue/apps/{app}/report")
-    form = {"category": "fault", "text": "Rien ne s’affiche.", "csrf_token": field(page.text, "csrf_token")}
-    assert (await browser.post(f"/catalogue/apps/{app}/report", data=form)).status_code == 303
 
 
 def _in_a_thread(work: Coroutine[Any, Any, Portal]) -> Portal:
@@ -162,6 +104,7 @@ def pages_of_a_patient(portal: Portal) -> list[str]:
         "/devices/new", "/devices/import", "/devices/inbox", "/devices/join", f"/devices/{portal.scale}/people",
         "/apps",
         f"/apps/{portal.app}/disconnect", f"/apps/{portal.app}/end", f"/apps/{portal.app}/history",
+        f"/apps/{portal.app}/version", f"/apps/{portal.app}/agree?purpose=glucose",
         "/journal", "/journal?kind=app&from=soon", "/journal/check",
         "/settings", "/catalogue", f"/catalogue/apps/{portal.app}", "/nothing-here",
     ]  # fmt: skip
@@ -231,7 +174,14 @@ def test_axe_finds_nothing_on_the_pages_about_apps_in_service(portal: Portal, op
     for username, paths in (
         ("rene", ["/catalogue/review/watch", f"/catalogue/review/audits/{portal.audit}"]),
         ("noor", ["/catalogue/reports", f"/catalogue/apps/{portal.app}/report"]),
-        ("person1", [f"/catalogue/vendor/apps/{portal.app}/life"]),
+        (
+            "person1",
+            [
+                f"/catalogue/vendor/apps/{portal.app}/life",
+                f"/catalogue/vendor/applications/{portal.application}/review",
+            ],
+        ),
+        ("person2", [f"/catalogue/review/applications/{portal.application}"]),
     ):
         page = opened(username, **LOOKS["phone"])
         for path in paths:
