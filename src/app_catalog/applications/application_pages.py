@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app_catalog.applications.difference import Side, difference
-from app_catalog.applications.dossier import Dossier, dossier, former_of, side_of
-from app_catalog.applications.draft import draft_of
+from app_catalog.applications.dossier import Dossier, dossier, draft_dossier, former_of, side_of
+from app_catalog.applications.draft import draft_as_it_is, draft_of
 from app_catalog.applications.labels import STATES
 from app_catalog.applications.progress import Progress, progress_of
 from app_catalog.applications.published import ECONOMIC_MODELS, LINKS, REGIONS, THEMES
@@ -35,6 +36,8 @@ async def application(wiring: Wiring, request: Request) -> Response:
         if row is None:
             raise Unknown
         role = await require(connection, row.vendor_id, person)
+        if row.state == "draft" and role not in WRITERS:
+            return await _read_only_page(wiring, request, connection, application_id)
         if row.state == "draft":
             draft = await draft_of(connection, application_id, person)
             progress = await progress_of(connection, draft, wiring.choices)
@@ -117,6 +120,21 @@ async def _draft_page(
         "csrf_token": person.csrf_token,
     }
     return wiring.render(request, "app_catalog/draft/summary.html", context)
+
+
+async def _read_only_page(wiring: Wiring, request: Request, connection: Connection, application_id: UUID) -> Response:
+    """A draft for who may read it and not write: as it would be submitted, without a form."""
+    draft = await draft_as_it_is(connection, application_id)
+    if draft is None:
+        raise Unknown
+    progress = await progress_of(connection, draft, wiring.choices)
+    context = {
+        **dossier_context(wiring, await draft_dossier(connection, progress)),
+        "state": STATES["draft"],
+        "missing": len(progress.missing),
+        "may_withdraw": False,
+    }
+    return wiring.render(request, "app_catalog/submitted.html", context)
 
 
 def _dossier_page(wiring: Wiring, request: Request, person: Person, role: Role, found: Dossier) -> Response:

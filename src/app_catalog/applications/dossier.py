@@ -7,6 +7,7 @@ from uuid import UUID
 
 from app_catalog.applications.application import Application, PurposeDraft
 from app_catalog.applications.difference import Change, Side, difference
+from app_catalog.applications.progress import Progress
 from app_catalog.applications.stored import StoredApplication, stored_application
 from app_catalog.criteria.answers import Answer, answers_of
 from app_catalog.criteria.criterion import CriteriaSet, Criterion, set_of_version
@@ -89,6 +90,33 @@ async def dossier(connection: Connection, application_id: UUID) -> Dossier | Non
         unchanged=_unchanged(stored, former),
         former=former.version if former else None,
         changes=difference(await side_of(connection, former), side) if former else (),
+    )
+
+
+async def draft_dossier(connection: Connection, progress: Progress) -> Dossier:
+    """A draft in the form of what it would be, for who reads it and does not write. Nothing of it was checked."""
+    draft, application = progress.draft, progress.application
+    [vendor] = await (await connection.execute(VENDOR, (draft.app_id,))).fetchall()
+    former = await former_of(connection, draft.app_id, draft.version)
+    here = Side(application, progress.answers, progress.documents, draft.logo)
+    return Dossier(
+        id=draft.id,
+        app_id=draft.app_id,
+        vendor_id=draft.vendor_id,
+        vendor_name=vendor.vendor_name,
+        version=draft.version,
+        state="draft",
+        submitted_at=None,
+        decided_at=None,
+        reason=None,
+        application=application,
+        logo=draft.logo,
+        documents=progress.documents,
+        criteria=progress.criteria,
+        answers=progress.answers,
+        unchanged=frozenset(),
+        former=former.version if former else None,
+        changes=difference(await side_of(connection, former), here) if former else (),
     )
 
 

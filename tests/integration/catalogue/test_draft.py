@@ -265,6 +265,33 @@ async def test_documents_and_drafts_are_the_vendors_until_submission_and_then_th
         assert (await browser.get(document)).status_code == 303
 
 
+async def test_a_viewer_reads_a_draft_as_far_as_it_is_and_finds_no_form(host, vendor):
+    base = await vendor.begin()
+    viewer = Somebody("vendor", display_name="Vera")
+    async with host.pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO catalogue.vendor_member (vendor_id, person, role, display_name, added_at)"
+            " SELECT vendor_id, %s, 'viewer', 'Vera', now() FROM catalogue.vendor_member WHERE person = %s",
+            (viewer.id, vendor.person.id),
+        )  # fmt: skip
+    async with host.browser(viewer) as browser:
+        empty = await browser.get(base)
+        assert empty.status_code == 200
+        assert "entries are still missing" in empty.text
+        await vendor.fill_in(base)
+        await vendor.save(f"{base}/identity", **IDENTITY | {"links_terms": "javascript:alert(1)", "themes": "nonsense"})
+        await vendor.upload(f"{base}/logo", "logo.png", picture())
+        page = (await browser.get(base)).text
+        assert IDENTITY["description_en"] in page
+        assert PURPOSE["wording_en"] in page
+        assert 'href="javascript:' not in page
+        assert "<form" not in page
+        for path in (re.search("/catalogue/documents/[0-9a-f-]+", page)[0], f"{base}/logo"):
+            assert (await browser.get(path)).status_code == 200
+        assert (await browser.get(f"{base}/identity")).status_code == 403
+        assert base in (await browser.get("/catalogue/vendor")).text
+
+
 async def test_files_that_are_not_what_is_asked_are_refused_with_the_reason(vendor):
     base = await vendor.begin()
     for path, content, reason in (
