@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from app_catalog.catalogue.apps import app_by_id
+from app_catalog.catalogue.apps import tested_app
 from app_catalog.catalogue.vendor_letter import Letter, tell_vendor
 from app_catalog.interoperability.run import locked_run, settle_run
 from app_catalog.interoperability.scenario import Outcome, Scenario
@@ -43,8 +43,8 @@ async def _settle(connection: Connection, mail: Mail, run_id: UUID, now: datetim
     outcome = await settle_run(connection, run, now) if run is not None else None
     if run is None or outcome is None:
         return False
-    app = await app_by_id(connection, run.app_id)
-    if app is not None:
+    app = await tested_app(connection, run.app_id)
+    if app is not None and app.application_id == run.application_id:  # its tests still matter to somebody
         await tell_vendor(connection, mail, app, _letter(run.scenario, outcome))
     return True
 
