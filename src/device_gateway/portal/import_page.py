@@ -30,7 +30,10 @@ FORM_BYTES: Final = 65_536  # room for the fields beside the file
 MOST_FIELDS: Final = 10
 
 PROBLEMS: Mapping[str, str] = {
-    "UnknownFormat": _("This file has none of the formats that are known here."),
+    "UnknownFormat": _(
+        "This file has none of the formats that are known here. Choose its format yourself under “Import a file”, or"
+        " export it again."
+    ),
     "ZoneConflict": _("Times of this device were read in another time zone before. Leave the time zone as it is."),
     "ImportFailed": _("This file could not be imported. What was imported before that stays."),
 }
