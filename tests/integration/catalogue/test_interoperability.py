@@ -216,7 +216,7 @@ async def test_a_client_that_does_nothing_passes_nothing(tried):
     assert await tried.result("expired") == "passed"
 
 
-async def test_what_time_shows_is_found_by_a_job_which_tells_the_vendor_once(tried):
+async def test_what_time_or_a_notice_shows_is_found_by_a_job_which_tells_the_vendor_once(tried):
     await tried.arm("revoked")
     token = await tried.connect()
     for _ in range(2):
@@ -243,8 +243,6 @@ async def test_what_time_shows_is_found_by_a_job_which_tells_the_vendor_once(tri
     await tried.connect()
     assert not (await tried.report()).shown
 
-
-async def test_a_vendor_whose_server_was_told_need_not_call_with_the_dead_token(tried):
     await tried.arm("revoked")
     token = await tried.connect()
     async with tried.host.pool.connection() as connection:
@@ -258,7 +256,7 @@ async def test_a_vendor_whose_server_was_told_need_not_call_with_the_dead_token(
             (tried.host.now(), tried.client.app_id),
         )
     await tried.connect()
-    assert await tried.result("revoked") == "passed"
+    assert await tried.result("revoked") == "passed", "whose server was told need not call with the dead token"
 
 
 async def test_what_a_client_does_wrong_by_itself_is_counted(tried):
@@ -286,17 +284,12 @@ async def test_what_a_client_does_wrong_by_itself_is_counted(tried):
     await tried.read(token["access_token"])
     assert await seen("read") == [0, 1], "a replayed code ends the access"
 
-
-async def test_what_a_pushed_request_lacks_is_counted_as_well(host):
-    tried = await pushing_with_keys(host)
+    pushing = await pushing_with_keys(tried.host)
     for wrong in ({"code_challenge_method": "plain"}, {"redirect_uri": "https://app.example/elsewhere"}):
-        pushed = await tried.client.post("/oauth/par", tried.client.authorization(**wrong)[0])
-        assert pushed.status_code == 400
-    await tried.connect()
-    lines = {line.observation: line for line in (await tried.report()).observations}
-    for observation in ("pkce", "redirect-uri"):
-        line = lines[observation]
-        assert (line.good.times, line.bad.times) == (1, 1)
+        assert (await pushing.client.post("/oauth/par", pushing.client.authorization(**wrong)[0])).status_code == 400
+    await pushing.connect()
+    lines = {line.observation: line for line in (await pushing.report()).observations}
+    assert [(lines[name].good.times, lines[name].bad.times) for name in ("pkce", "redirect-uri")] == [(1, 1), (1, 1)]
 
 
 async def test_only_the_vendor_arms_scenarios_for_its_own_patients_and_real_ones_are_not_watched(host, tried):
