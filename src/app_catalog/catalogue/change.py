@@ -147,6 +147,12 @@ def check_reason(reason: str) -> None:
         raise Unacceptable(Fault("/reason", "Give a reason: the vendor reads it."))
 
 
+def check_cause(status: Status, cause: str | None) -> None:
+    """Raises Unacceptable where patients would not learn why an app is stopped, or leaves."""
+    if cause is None and status in {Status.SUSPENDED, Status.OFFLINE, Status.DEREFERENCED}:
+        raise Unacceptable(Fault("/cause", "Choose what patients read."))
+
+
 def event_of_app(
     name: EventName, actor: Actor, app: App, reason: str | None, details: dict[str, str]
 ) -> CatalogueEvent:

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app_catalog.catalogue.causes import Cause
-from app_catalog.catalogue.change import WATCHERS, change_status, status_before_suspension
+from app_catalog.catalogue.change import WATCHERS, change_status, check_cause, status_before_suspension
 from app_catalog.catalogue.status import Status
 from app_catalog.errors import BadForm, WrongState
 from app_catalog.page import id_in_path, posted, see_other, signed_in
@@ -13,7 +13,8 @@ from app_catalog.wiring import Wiring
 
 async def change(wiring: Wiring, request: Request) -> Response:
     """``action``: ``suspend``, ``resume``, or the name of a status to go to; always with a ``reason`` for the vendor.
-    ``cause``: what patients read, a key of `Cause` or nothing. ``sure``: ticked, for what has no way back."""
+    ``cause``: what patients read, a key of `Cause`; nothing only where nothing is taken from them. ``sure``: ticked,
+    for what has no way back."""
     person = await signed_in(wiring, request, *WATCHERS)
     fields = await posted(request, person)
     app_id = id_in_path(request, "app_id")
@@ -32,6 +33,8 @@ async def change(wiring: Wiring, request: Request) -> Response:
             raise BadForm
         if status is Status.DEREFERENCED and fields.get("sure") is None:
             raise WrongState("Tick that you are sure.")
+        if action != "resume":
+            check_cause(status, cause)
         await change_status(
             connection,
             app_id,

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from app_catalog.catalogue.apps import app_by_id, apps_by_status
 from app_catalog.catalogue.causes import Cause
-from app_catalog.catalogue.change import WATCHERS
+from app_catalog.catalogue.change import WATCHERS, check_cause
 from app_catalog.catalogue.status import FOLLOWS, Status
 from app_catalog.errors import BadForm, NotAllowed, Unknown
 from app_catalog.form import Fields
@@ -163,9 +163,11 @@ async def _work(wiring: Wiring, connection: Connection, audit_id: UUID, person: 
         case "finding":
             await add_finding(connection, audit_id, text=text, person=person, journal=journal, now=now)
         case "decide" if fields.get("outcome") in set(Outcome) and fields.text("cause") in {"", *Cause}:
-            cause = fields.get("cause")
+            outcome, cause = Outcome(fields.text("outcome")), fields.get("cause")
+            if outcome in MOVES:
+                check_cause(MOVES[outcome], cause)
             await decide_audit(
-                wiring, connection, audit_id, Outcome(fields.text("outcome")), text=text, person=person,
+                wiring, connection, audit_id, outcome, text=text, person=person,
                 due_on=_day(fields.text("due_on")), cause=Cause(cause) if cause else None,
             )  # fmt: skip
         case _:

@@ -148,7 +148,7 @@ async def test_a_reviewer_suspends_and_resumes_by_the_page(host):
     app = await host.approved()
     async with host.browser(app.reviewer) as browser:
         page = await browser.get("/catalogue/review")
-        form = {"csrf_token": hidden(page.text, "csrf_token"), "reason": "a complaint"}
+        form = {"csrf_token": hidden(page.text, "csrf_token"), "reason": "a complaint", "cause": "check"}
         path = f"/catalogue/review/apps/{app.app_id}/status"
         assert (await browser.post(path, data=form | {"action": "suspend"})).status_code == 303
         assert (await browser.get("/api/catalogue/apps")).json()["apps"] == []

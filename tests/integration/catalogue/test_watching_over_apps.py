@@ -140,8 +140,9 @@ async def test_a_vendor_objects_to_a_decision_and_another_reviewer_answers(host)
         f"/catalogue/review/apps/{app.app_id}/status",
         f"/catalogue/vendor/apps/{app.app_id}/complaints",
     )
-    await post(host, app.reviewer, status, action="OFFLINE", reason="first")
-    await post(host, app.reviewer, status, action="suspend", reason="second")
+    await post(host, app.reviewer, status, action="OFFLINE", reason="first", cause="fault")
+    assert (await post(host, app.reviewer, status, action="suspend", reason="second")).status_code == 422, "patients?"
+    await post(host, app.reviewer, status, action="suspend", reason="second", cause="check")
     numbers = re.findall(r'name="step" value="(\d+)"', await get(host, app.vendor, life))
     assert len(numbers) == 2, "what a review wrote down before is no decision to object to"
     for number, text, expected in (
