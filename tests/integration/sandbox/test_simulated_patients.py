@@ -15,6 +15,7 @@ from fhir_world import SCOPES
 from portal_world import BASE, CALLBACK, PASSWORD, Product, field, text_of
 
 from app_catalog import Application, register_vendor
+from device_gateway.catalogue_upkeep import keep_catalogue
 from device_gateway.metrics import METRICS
 from device_gateway.readings.model import Reading
 from device_gateway.sandbox.days import DAYS, days_of
@@ -106,6 +107,11 @@ async def test_a_candidate_reads_a_simulated_patient_until_the_vendor_ends_it(pr
     assert [tuple(row) for row in seen if row.observation in {"read", "within"}] == [
         ("read", True, 1, ""), ("within", False, 1, "no consent"), ("within", True, 1, ""),
     ], "its tests can tell that from reading"  # fmt: skip
+    (candidate,) = product.owner("SELECT id FROM catalogue.app")
+    scenario = {"csrf_token": token, "scenario": "denied", "patient": str(row.subject)}
+    await vendor.post(f"/catalogue/vendor/apps/{candidate.id}/interoperability", data=scenario)
+    await keep_catalogue(product.settings, product.app.state.pool, datetime.now(UTC) + timedelta(minutes=16))
+    assert [run.outcome for run in product.owner("SELECT outcome FROM catalogue.scenario_run")] == ["timed_out"]
 
     await vendor.post(f"{here}/{row.subject}", data={"csrf_token": token, "action": "reset"})
     assert (readings(product, row.subject), (await app.get(search, headers=bearer)).status_code) == (0, 401)
