@@ -21,7 +21,7 @@ from app_catalog.oauth.profiles import PROFILES
 
 KEYS = st.sets(st.sampled_from(sorted(CODES)), min_size=1)
 CHOICES = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=True)
-BRIEF = settings(CHOICES, max_examples=8, stateful_step_count=16, derandomize=True)
+BRIEF = settings(CHOICES, max_examples=6, stateful_step_count=16, derandomize=True)
 LONG = settings(CHOICES, max_examples=100, stateful_step_count=40)
 
 
@@ -298,6 +298,47 @@ class OfASecretClient(Grants):
 def world(app_url: str) -> Iterator[World]:
     with asyncio.Runner() as loop, opened_world(app_url, loop) as world:
         yield world
+
+
+class Told(Grants):
+    """The same, told what happens: what has to hold is looked at after each event."""
+
+    def tell(self, *events: tuple[Any, ...]) -> None:
+        for event, *arguments in events:
+            event(self, *arguments)
+            self.every_token_opens_what_is_covered()
+
+    def come_to(self, at: datetime) -> None:
+        """To shortly before `at`, by refreshes, so that it comes while an access token lives."""
+        for part in (2, 1):
+            self.tell((Told.time_passes, (at - self.now) / part - timedelta(minutes=4)), (Told.refresh, 0, 1))
+        assert any(self.opens(token) for token in self.tokens)
+        self.tell((Told.time_passes, timedelta(minutes=8)), (Told.refresh, 0, 1))
+
+
+BOTH = {"weight", "glucose"}
+
+
+def test_each_event_closes_what_it_has_to_while_the_tokens_are_alive(world):
+    Told.world = world
+    for ends_all in (Told.disconnect, Told.change_password):
+        one = Told()
+        one.tell((Told.consent, BOTH, "91"), (Told.redeem, 0), (Told.suspend,), (Told.resume,), (ends_all,))
+        one.tell((Told.refresh, 0, 1), (Told.consent, BOTH, "91"), (Told.redeem, 0))
+
+    one = Told()  # codes and refresh tokens that are used again
+    one.tell((Told.consent, BOTH, "91"), (Told.redeem, 0), (Told.refresh, 0, 2), (Told.refresh, 1, 1))
+    one.tell((Told.withdraw, "glucose"), (Told.give_back_access, 1), (Told.time_passes, timedelta(seconds=70)))
+    one.tell((Told.refresh, 1, 1), (Told.refresh, 0, 1))
+    one.tell((Told.consent, BOTH, "91"), (Told.redeem, 0), (Told.redeem, 0))
+    one.tell((Told.consent, BOTH, "91"), (Told.redeem, 0), (Told.give_back_everything, 0))
+
+    one = Told()  # other words, no answer until the limit, then one; and the day that was chosen
+    one.tell((Told.consent, BOTH, "91"), (Told.redeem, 0), (Told.new_version, True), (Told.refresh, 0, 1))
+    assert one.limit is not None
+    one.come_to(one.limit)
+    one.tell((Told.consent, BOTH, "30"), (Told.redeem, 0))
+    one.come_to(one.ends(one.grants[-1]))
 
 
 def test_no_order_of_events_leaves_a_token_that_the_consent_does_not_cover(world):
