@@ -1,6 +1,7 @@
 """The consent page, what is kept of it, and who can see it."""
 
 import re
+from dataclasses import replace
 from uuid import uuid4
 
 import psycopg
@@ -108,8 +109,11 @@ async def test_the_answer_is_believed_only_from_who_was_asked_with_the_token_of_
     app, ana, ben = await host.approved(), patient(), patient()
     page = await page_for(host, app, ana)
     form = {"request": hidden(page.text, "request"), "purpose": ["weight"], "decision": "approve"}
-    async with host.browser(ben) as browser:
-        assert (await browser.post("/oauth/consent", data=form | {"csrf_token": ben.csrf_token})).status_code == 400
+    beside = replace(ben, id=uuid4(), subject=ana.subject)  # somebody else who acts for the same space
+    for other in (ben, beside):
+        async with host.browser(other) as browser:
+            answer = await browser.post("/oauth/consent", data=form | {"csrf_token": other.csrf_token})
+            assert answer.status_code == 400
     async with host.browser() as browser:
         assert (await browser.post("/oauth/consent", data=form | {"csrf_token": ana.csrf_token})).status_code == 400
     async with host.browser(ana) as browser:
