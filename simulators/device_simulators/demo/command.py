@@ -7,7 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -169,7 +169,9 @@ class Demo:
             pass_tests(self._base_url, crowd["vendor"], applied)
 
     def _approve(self, crowd: dict[str, people.DemoPerson], applied: list[Applied], tested: "Future[None]") -> None:
-        with self._step("sample apps: interoperability tests, approval"):
+        with self._step("sample apps: interoperability tests"):
+            wait([tested])
+        with self._step("sample apps: approval"):
             tested.result()
             reviewers = crowd["reviewer"], crowd["reviewer2"]
             asyncio.run(approve_apps(self._postgres.url("gateway_app"), crowd["vendor"], reviewers, applied))
