@@ -118,7 +118,7 @@ async def approve_apps(
                 journal=SpaceJournal(),
                 data_plane=MeasurementPlane(),
                 now=_now(),
-                reason="Meets the criteria.",
+                reason="Répond aux critères.",
             )
 
 
