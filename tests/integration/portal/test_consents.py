@@ -185,7 +185,7 @@ async def test_letters_go_to_an_address_that_was_confirmed_and_coming_of_age_ask
     assert "– Glyco+, Acme : jusqu’au " in texts[-1]
     assert "Tous les 90 jours" in text_of((await browser.get("/")).text)
     journal = text_of((await browser.get("/journal")).text)
-    assert "La liste de vos applications connectées vous a été envoyée\u00a0: 1 application." in journal
+    assert "La liste de vos applications connectées vous a été envoyée : 1 application." in journal
     await browser.post("/settings/mail", data={**token, "email": ""})
     assert 'value="ana@mail.example"' not in (await browser.get("/settings")).text
     assert patient.account.subject
