@@ -80,15 +80,15 @@ async def test_an_unknown_user_takes_as_long_as_a_known_one(
     async def seconds(username: str) -> float:
         best = 9.0
         for _ in range(3):
-            started = time.perf_counter()
+            started = time.process_time()  # of this process alone, whatever else the machine does
             await browser.post("/login", data={"username": username, "password": "wrong password"})
-            best = min(best, time.perf_counter() - started)
+            best = min(best, time.process_time() - started)
         return best
 
     await seconds("warm.up")
     known, unknown = await seconds(patient.username), await seconds("nobody.here")
     passwords.nobodys_hash.cache_clear()
-    assert unknown > known / 2  # without the same hash it would be a tenth
+    assert unknown > known / 3  # without the same hash it would be a tenth
 
 
 async def test_a_failure_is_told_in_the_patients_journal(product: Product) -> None:
