@@ -12,10 +12,11 @@ from attested_review import approve
 from fhirclient.models.bundle import Bundle
 from portal_world import CALLBACK, SCOPES, Product, field, purpose, text_of
 
-from app_catalog import Application, app_by_id
+from app_catalog import Application, Cause, Status, app_by_id, change_status
 from app_catalog.vendors.role import Role
 from device_gateway.catalogue_key import catalogue_key
-from device_gateway.consent_upkeep import keep_consents
+from device_gateway.catalogue_wiring import SpaceJournal
+from device_gateway.consent_upkeep import keep_consents, tell_patients
 from device_simulators.demo.submission import submit
 
 
@@ -177,15 +178,31 @@ async def test_letters_go_to_an_address_that_was_confirmed_and_coming_of_age_ask
     of_age = datetime.now(UTC) + timedelta(days=60)
     for _ in range(2):
         await upkeep(product, of_age)
-    assert "Vous êtes majeur" in mails(product)[1]
+    assert "Vous avez atteint la majorité" in mails(product)[1]
     assert len(mails(product)) == 2
-    assert "Vous êtes majeur" in text_of((await browser.get(f"/apps/{app}/version")).text)
+    assert "Vous avez atteint la majorité" in text_of((await browser.get(f"/apps/{app}/version")).text)
     await upkeep(product, datetime.now(UTC) + timedelta(days=95))
     texts = sorted(mails(product), key=lambda text: "Ces applications" in text)
     assert "– Glyco+, Acme : jusqu’au " in texts[-1]
     assert "Tous les 90 jours" in text_of((await browser.get("/")).text)
     journal = text_of((await browser.get("/journal")).text)
     assert "La liste de vos applications connectées vous a été envoyée : 1 application." in journal
+
+    async with product.app.state.pool.connection() as connection:
+        await change_status(
+            connection, app, Status.SUSPENDED, person=product.account("reviewer"), journal=SpaceJournal(),
+            now=datetime.now(UTC), reason="CVE-2026-1", cause=Cause.SECURITY,
+        )  # fmt: skip
+    while await tell_patients(product.settings, product.app.state.pool, datetime.now(UTC)):
+        pass
+    (letter,) = [text for text in mails(product) if "est suspendue par l’opérateur du catalogue" in text]
+    journal, apps, start = [text_of((await browser.get(path)).text) for path in ("/journal", "/apps", "/")]
+    assert "L’opérateur du catalogue a suspendu Glyco+ le " in journal
+    assert "par l’opérateur du catalogue : elle ne lit et n’écrit rien jusqu’à son retour." in apps
+    for text in (letter, journal, apps):
+        assert "Une faiblesse a été trouvée dans sa sécurité." in text
+        assert "CVE" not in text, "that is for the vendor"
+    assert "Glyco+ est suspendue depuis le " in start
     await browser.post("/settings/mail", data={**token, "email": ""})
     assert 'value="ana@mail.example"' not in (await browser.get("/settings")).text
     assert patient.account.subject
