@@ -68,9 +68,9 @@ OF_AGE: Final = Told(
     PatientLetter(
         {"fr": "{app} : à vous de décider maintenant", "en": "{app}: you decide now"},
         {
-            "fr": "Vous êtes majeur : ce qui a été accepté pour {app} vous est demandé à nouveau. Tout continue "
-            "jusqu’au {day} ; sans réponse d’ici là, son accès s’arrête.\n\nRépondez à la page « Mes applications » de "
-            "votre espace.",
+            "fr": "Vous avez atteint la majorité : ce qui a été accepté pour {app} vous est demandé à nouveau. Tout "
+            "continue jusqu’au {day} ; sans réponse d’ici là, son accès s’arrête.\n\nRépondez à la page « Mes "
+            "applications » de votre espace.",
             "en": "You have come of age: what was agreed to for {app} is asked of you again. Everything goes on until "
             "{day}; without an answer by then, its access stops.\n\nAnswer on the page “My apps” of your space.",
         },
