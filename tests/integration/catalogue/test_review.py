@@ -96,8 +96,8 @@ async def test_two_reviewers_lead_an_application_from_admissibility_to_its_place
     judged = await review.judged()
     incomplete = await post(first, "evaluation", **judged | {"purpose-weight": "disagree", "recommendation": ""})
     assert incomplete.status_code == 422
-    assert "/purposes/weight" in incomplete.text
-    assert "/recommendation" in incomplete.text
+    assert 'href="#weight"' in incomplete.text
+    assert 'href="#recommendation"' in incomplete.text
     assert (await post(first, "evaluation", **judged | {"comment": "Only in my own words."})).status_code == 303
     assert (await post(first, "evaluation", **judged)).status_code == 409, "it does not change any more"
     assert "Only in my own words." in (await review.page(first)).text
