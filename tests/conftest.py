@@ -1,13 +1,12 @@
-"""Real parts for every test that needs them: one PostgreSQL per session, one database per test."""
+"""Real parts for every test that needs them: one PostgreSQL per session, for each test a database that is as new."""
 
-import itertools
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from argon2 import PasswordHasher
 from hypothesis import settings
+from lent_databases import LentDatabases
 from timescale_server import TimescaleServer
 
 from device_gateway.accounts import passwords
@@ -18,8 +17,6 @@ from device_gateway.database.pool import AsyncPool, open_pool
 # Tests that wait for a handful of processes to do something in time: on a machine that is busy with something else one
 # may be late. It has a second chance, and the summary names it ("rerun").
 MANY_PROCESSES = frozenset({"acceptance", "apps", "ble", "bluez", "broker", "ingest"})
-
-_NUMBERS = itertools.count(1)
 
 settings.register_profile("any machine", settings(), deadline=None)  # how long an example takes says nothing here
 settings.load_profile("any machine")
@@ -61,15 +58,16 @@ def postgres(
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def databases(postgres: EmbeddedPostgres) -> LentDatabases:
+    return LentDatabases(postgres)
+
+
 @pytest.fixture
-def database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """Name of a fresh migrated database."""
-    name = f"test_{next(_NUMBERS)}"
-    with psycopg.connect(postgres.url("postgres", "postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE gateway OWNER gateway_owner STRATEGY FILE_COPY")
-    yield name
-    with psycopg.connect(postgres.url("postgres", "postgres"), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+def database(databases: LentDatabases) -> Iterator[str]:
+    """Name of a migrated database that is as new."""
+    with databases.lend() as name:
+        yield name
 
 
 @pytest.fixture

@@ -2,22 +2,18 @@
 
 from collections.abc import AsyncIterator, Iterator
 
-import psycopg
 import pytest
 from catalogue_host import Host
+from lent_databases import LentDatabases
 
 from device_gateway.database.embedded import EmbeddedPostgres
 from device_gateway.database.pool import open_pool
 
 
 @pytest.fixture(scope="module")
-def shared_database(postgres: EmbeddedPostgres, request: pytest.FixtureRequest) -> Iterator[str]:
-    name = request.module.__name__.rpartition(".")[2]
-    with psycopg.connect(postgres.url("postgres", "postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE gateway OWNER gateway_owner STRATEGY FILE_COPY")
-    yield name
-    with psycopg.connect(postgres.url("postgres", "postgres"), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+def shared_database(databases: LentDatabases) -> Iterator[str]:
+    with databases.lend() as name:
+        yield name
 
 
 @pytest.fixture
