@@ -121,7 +121,7 @@ class Journal(Protocol):
     async def write_each_with(
         self, connection: Connection, call: Call, done: Sequence[tuple[CatalogueEvent, Mapping[str, Any]]]
     ) -> list[bool]:
-        """Call `call` with each of the parameters and record the event beside them, in their order and in one statement:
+        """Call `call` with each of the parameters and record the event beside them, in order and in one statement:
         all of it or, where that raises, nothing. False where a call did nothing: nothing is recorded then."""
         ...
 

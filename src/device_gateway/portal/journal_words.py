@@ -59,9 +59,7 @@ PERMITTED: Mapping[str, str] = {
         "%(app)s is suspended by the operator of the catalogue since %(since)s: it sees nothing until it is back."
         " %(cause)s"
     ),
-    App.APP_RESUMED: _(
-        "%(app)s is no longer suspended since %(since)s: what you had agreed to holds again. %(cause)s"
-    ),
+    App.APP_RESUMED: _("%(app)s is no longer suspended since %(since)s: what you had agreed to holds again. %(cause)s"),
     App.APP_UNLISTED: _(
         "%(app)s is not in the list of the catalogue any more since %(since)s, by decision of its operator: for you it"
         " goes on as before. %(cause)s"
