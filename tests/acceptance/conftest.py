@@ -20,7 +20,7 @@ from fhirclient.client import FHIRClient
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from third_parties import Json, sign_in
 
-READY_S = 60
+READY_S = 120  # seconds; alone it takes a tenth of that
 STOPPED_S = 45
 CHROMIUM_FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
