@@ -156,6 +156,7 @@ async def test_certificates_and_assertions_count_alike_in_every_worker_process(a
         async with connection(tmp_path, port, None) as client:
             await client.get("/fhir/Observation", headers={"authorization": f"Bearer {token['access_token']}"})
     text = log.read_text()
+    assert text.count("ready ") == 1
     assert not any(
         secret in text for secret in (proof["client_assertion"], token["access_token"], token["refresh_token"])
     )
