@@ -7,15 +7,16 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 class Model(BaseModel):
-    """An object. What has no such field, or another type, is refused."""
+    """An object. What has no such field, or another type, is refused. Validators are built at the first use: commands
+    that serve nothing start without them."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 class Query(BaseModel):
     """Parameters of an address: text, so numbers are read from it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Paging(Query):

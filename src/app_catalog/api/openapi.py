@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from app_catalog.access_keys.access_key import PREFIX
 from app_catalog.api import problem
@@ -41,9 +41,7 @@ class ProblemDetails(Model):
 def description(issuer: str) -> bytes:
     """The document, for a server at `issuer`."""
     uses = _uses()
-    names, schemas = GenerateJsonSchema(ref_template=REF).generate_definitions(
-        [(model, mode, model.__pydantic_core_schema__) for model, mode in uses]
-    )
+    names, defined = models_json_schema(uses, ref_template=REF)
     paths: dict[str, dict[str, Any]] = {}
     for one in OPERATIONS:
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, names)
@@ -55,7 +53,7 @@ def description(issuer: str) -> bytes:
             "security": [{"access_key": []}],
             "paths": paths,
             "components": {
-                "schemas": schemas,
+                "schemas": defined["$defs"],
                 "securitySchemes": {
                     "access_key": {"type": "http", "scheme": "bearer", "bearerFormat": f"{PREFIX}<64 hex digits>"}
                 },

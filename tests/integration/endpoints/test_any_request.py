@@ -221,7 +221,7 @@ def is_as_described(published: dict[str, Any], case: Any, answer: httpx2.Respons
 
 def test_every_endpoint_has_an_answer_to_any_request(world):
     ask(world, 50, derandomize=True)
-    ask_as_program(world, 30, derandomize=True)
+    ask_as_program(world, 20, derandomize=True)
 
 
 @pytest.mark.slow
