@@ -5,6 +5,8 @@ DATA_DIR ?= .demo
 FUZZ_SECONDS ?= 20
 VENV := .venv
 BIN := $(VENV)/bin
+# Python compiles what it imports: compiling all that is installed takes longer.
+INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-compile
 # Many tests wait more than they work, so three at a time on two cores. In acceptance two, for each runs a product of
 # its own.
 PARALLEL := -n 3 --dist loadfile
@@ -15,7 +17,7 @@ SOURCES := src adapters simulators tests benchmarks
 TIMESCALEDB := .timescaledb
 STORE_TESTS := tests/integration/store tests/integration/readings tests/integration/ingest/test_batch.py
 
-.PHONY: help demo setup test test-all test-timescaledb screens lint format bench fuzz lock clean
+.PHONY: help demo setup test test-all test-timescaledb screens lint lint-types lint-style lint-security format bench fuzz lock clean
 help:
 	@echo "make demo      install what is locked, start everything, print URLs and accounts (PORT=$(PORT) DATA_DIR=$(DATA_DIR))"
 	@echo "make test      install what the tests need and run them; make test-all adds those that take long"
@@ -34,14 +36,16 @@ $(VENV)/bin/python:
 
 $(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/bin/python
 	@echo "[2/3] Installing $$(grep -c '^[a-z]' requirements.lock) locked packages"
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.lock
+	@sed -n '/^pip==/,/[^\\]$$/p' requirements.lock > $(VENV)/pip.lock
+	@$(INSTALL) --require-hashes -r $(VENV)/pip.lock
+	@$(INSTALL) --require-hashes -r requirements.lock
 	@echo "[3/3] Installing device-gateway"
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	@echo "Installing what the tests need"
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements-dev.lock
+	@$(INSTALL) --require-hashes -r requirements-dev.lock
 	@touch $@
 
 setup: $(VENV)/.dev
@@ -70,11 +74,17 @@ test-timescaledb: $(VENV)/.dev
 	$(BIN)/python -m pytest --timescaledb $(TIMESCALEDB) $(PARALLEL) $(STORE_TESTS) \
 	  --deselect tests/integration/store/test_columnstore.py
 
-lint: $(VENV)/.dev
+lint: lint-types lint-style lint-security
+
+lint-types: $(VENV)/.dev
+	$(BIN)/mypy
+
+lint-style: $(VENV)/.dev
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+lint-security: $(VENV)/.dev
 	$(BIN)/bandit --quiet --recursive src adapters --configfile pyproject.toml
 
 format: $(VENV)/.dev
