@@ -23,7 +23,22 @@ async def journal_decision(
     quantity: int | None = None,
     metrics: Iterable[str] = (),
 ) -> None:
-    """Append to the journal of `space`, in whose scope `connection` is.
+    """Append to the journal of `space`, in whose scope `connection` is."""
+    event = decision_event(space, actor, name, decision, resource=resource, quantity=quantity, metrics=metrics)
+    await record(connection, event)
+
+
+def decision_event(
+    space: UUID,
+    actor: Actor,
+    name: EventName,
+    decision: Decision,
+    *,
+    resource: str,
+    quantity: int | None = None,
+    metrics: Iterable[str] = (),
+) -> Event:
+    """What the journal of `space` is told.
 
     metrics  keys of the catalogue. The names of the purposes are kept beside their keys, as they were at the time.
     """
@@ -31,7 +46,7 @@ async def journal_decision(
     purposes = decision.purposes if isinstance(decision, Permit) else ()
     for language in ("fr", "en") if purposes else ():
         details[f"purposes_{language}"] = [purpose.name[language] for purpose in purposes]
-    event = Event(
+    return Event(
         name=name,
         space=space,
         actor=_recorded(actor),
@@ -42,7 +57,6 @@ async def journal_decision(
         quantity=None if isinstance(decision, Deny) else quantity,
         details=details,
     )
-    await record(connection, event)
 
 
 def _recorded(actor: Actor) -> Recorded:

@@ -7,12 +7,12 @@ from psycopg import AsyncConnection
 from starlette.requests import Request
 
 from app_catalog import AppGrant, BadCertificate, call_answered, call_refused, grant_of_token
-from device_gateway.access import App, Deny, journal_decision
+from device_gateway.access import App, Deny, decision_event
 from device_gateway.database.pool import Row
 from device_gateway.database.scoping import space_scope
 from device_gateway.fhir.errors import TokenMissing, TokenRefused
 from device_gateway.fhir.served import Answer, Asking
-from device_gateway.journal import EventName
+from device_gateway.journal import EventName, record_hourly
 from device_gateway.state import wiring_of
 
 BAD_REQUEST: Final = 400  # statuses from here on are errors
@@ -36,8 +36,8 @@ def bearer_token(request: Request) -> str:
 async def calling_app(request: Request, connection: AsyncConnection[Row]) -> App:
     """The app, its token good at this moment. Raises TokenRefused.
 
-    That a token which used to work was turned away is written into the journal of its patient and committed; a token
-    that never was has no patient.
+    That a token which used to work was turned away is written into the journal of its patient and committed, once an
+    hour for each app and reason; a token that never was has no patient.
     """
     wiring = wiring_of(request)
     grant = await grant_of_token(connection, bearer_token(request), wiring.clock())
@@ -74,11 +74,6 @@ def _wrong_bearer(request: Request, grant: AppGrant) -> str | None:
 
 async def _journal_refusal(connection: AsyncConnection[Row], grant: AppGrant, reason: str) -> None:
     async with space_scope(connection, grant.subject):
-        await journal_decision(
-            connection,
-            grant.subject,
-            App(grant),
-            EventName.APP_REFUSED,
-            Deny(reason, unauthorised=True),
-            resource="request",
-        )
+        refused = Deny(reason, unauthorised=True)
+        event = decision_event(grant.subject, App(grant), EventName.APP_REFUSED, refused, resource="request")
+        await record_hourly(connection, event)

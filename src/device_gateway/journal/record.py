@@ -17,10 +17,21 @@ TYPES = {
 }  # fmt: skip
 APPEND = f"SELECT gateway.journal_append({', '.join(['%s'] * len(TYPES))})"
 
+RECENT = """SELECT FROM gateway.journal WHERE space_id = %s AND at > clock_timestamp() - interval '1 hour'
+  AND event = %s AND actor_id = %s AND reason = %s LIMIT 1"""
+
 
 async def record(connection: AsyncConnection[Row], event: Event) -> None:
     """Append `event`. The transaction must be in the space of the event (`space_scope`), or the event in none."""
     await connection.execute(APPEND, _parameters(event))
+
+
+async def record_hourly(connection: AsyncConnection[Row], event: Event) -> None:
+    """The same for what whoever causes it may cause without end, and nobody gains: an event whose actor and reason the
+    journal of its space has from less than an hour ago is not written again."""
+    known = await connection.execute(RECENT, (event.space, event.name, event.actor.id, event.reason))
+    if not known.rowcount:
+        await record(connection, event)
 
 
 async def record_each_with(

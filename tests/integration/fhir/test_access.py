@@ -103,11 +103,15 @@ async def test_after_revocation_the_next_call_is_refused_and_the_patient_is_told
     assert last.actor_name == "Weight & Sugar"
 
 
-async def test_an_expired_token_is_refused_and_told(world):
+async def test_an_expired_token_is_refused_and_told_once_an_hour_however_often_it_is_sent(world):
     ana = await world.session("weight")
     world.host.offset = timedelta(days=2)
+    for _ in range(3):
+        assert (await ana.get("Observation")).status_code == 401
+    assert [entry.reason for entry in ana.space.journal() if entry.event == "app:request:refuse"] == ["token expired"]
+    await revoke(ana)
     assert (await ana.get("Observation")).status_code == 401
-    assert ana.space.journal()[-1].reason == "token expired"
+    assert ana.space.journal()[-1].reason == "grant revoked"
 
 
 async def test_a_suspended_app_is_refused_and_told(world):
