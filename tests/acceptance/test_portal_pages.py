@@ -113,9 +113,12 @@ def pages_of_a_patient(portal: Portal) -> list[str]:
 
 
 def pages_of_a_draft(page: Page) -> list[str]:
-    """Of the second version of an app, which begins as a copy of the one in force."""
+    """Of the second version of an app, which begins as a copy of the one in force; or of the draft that there is."""
     page.goto("/catalogue/vendor")
-    page.locator("form[action$='/version'] button").click()
+    begun = page.locator("a[href^='/catalogue/vendor/applications/']").first  # the newest comes first
+    new = page.locator("form[action$='/version'] button")
+    (new if new.count() else begun).click()
+    page.wait_for_url("**/catalogue/vendor/applications/*")
     draft = page.url
     page.goto(f"{draft}/purposes")
     purpose = (
