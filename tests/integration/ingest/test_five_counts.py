@@ -22,6 +22,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -160,10 +161,13 @@ class Trial:
         ]
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """On Mosquitto: the embedded broker is slow when there are several slots (docs/decisions/019)."""
-    with stack_of(tmp_path_factory.mktemp("counts"), mosquitto=True) as stack:
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    """On Mosquitto: the embedded broker is slow when there are several slots (docs/decisions/019).
+
+    One for each test, and for a second try of it: what was killed in one is no matter of the next.
+    """
+    with stack_of(tmp_path, mosquitto=True) as stack:
         for worker in [stack.ingest(ingest_slots=SLOTS) for _ in range(WORKERS)]:
             worker.wait_ready()
         yield stack
