@@ -193,6 +193,10 @@ class Sandbox(Protocol):
         ...
 
 
+def _in(language: str, fields: Mapping[str, str | Texts]) -> Texts:
+    return {name: value if isinstance(value, str) else value[language] for name, value in fields.items()}
+
+
 @dataclass(frozen=True)
 class PatientLetter:
     """A letter in every language of ours; the patient gets it in one."""
@@ -200,12 +204,13 @@ class PatientLetter:
     subject: Texts
     text: Texts
 
-    def filled(self, **fields: str) -> "PatientLetter":
-        """With `fields` in the places of their names."""
-        return PatientLetter(
-            {language: words.format(**fields) for language, words in self.subject.items()},
-            {language: words.format(**fields) for language, words in self.text.items()},
-        )
+    def filled(self, **fields: str | Texts) -> "PatientLetter":
+        """With `fields` in the places of their names; one in several languages, in that of the text around it."""
+
+        def filled(texts: Texts) -> Texts:
+            return {language: words.format(**_in(language, fields)) for language, words in texts.items()}
+
+        return PatientLetter(filled(self.subject), filled(self.text))
 
 
 class Patients(Protocol):

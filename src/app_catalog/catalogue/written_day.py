@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Final
 
-from app_catalog.wiring import Language
+from app_catalog.wiring import Language, Texts
 
 MONTHS: Final[dict[Language, tuple[str, ...]]] = {
     "fr": (
@@ -15,6 +15,11 @@ MONTHS: Final[dict[Language, tuple[str, ...]]] = {
         "December",
     ),
 }  # fmt: skip
+
+
+def written_days(day: date) -> Texts:
+    """`day` in every language of letters."""
+    return {language: written_day(day, language) for language in MONTHS}
 
 
 def written_day(day: date, language: Language) -> str:

@@ -5,7 +5,7 @@ A move writes a row per patient, in one statement; each is told in a transaction
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -14,12 +14,12 @@ from app_catalog.actor import System
 from app_catalog.catalogue.apps import App, app_by_id
 from app_catalog.catalogue.causes import Cause
 from app_catalog.catalogue.status import Status
-from app_catalog.catalogue.written_day import written_day
+from app_catalog.catalogue.written_day import written_days
 from app_catalog.consents.pairing import locked_pairing
 from app_catalog.consents.revocation import DEREFERENCED, end_pairing
 from app_catalog.consents.setback import Work, alone
 from app_catalog.events import EventName
-from app_catalog.wiring import CatalogueEvent, Connection, DataPlane, Journal, Language, PatientLetter, Patients, Row
+from app_catalog.wiring import CatalogueEvent, Connection, DataPlane, Journal, PatientLetter, Patients, Row
 
 BATCH: Final = 200  # told before the next look at what else is due
 
@@ -191,8 +191,9 @@ async def _tell(  # noqa: PLR0917  one call
             details=details,
         )  # fmt: skip
     day = step.at.astimezone(ZoneInfo(await patients.zone(connection, subject))).date()
-    cause = Cause(step.cause) if step.cause else None
-    await patients.write(connection, subject, _filled(news.letter, app.name, day=day, cause=cause))
+    fr, en = (f" {words}" for words in CAUSES[Cause(step.cause)]) if step.cause else ("", "")
+    letter = news.letter.filled(app=app.name, day=written_days(day), why={"fr": fr, "en": en})
+    await patients.write(connection, subject, letter)
 
 
 async def _step(connection: Connection, step_id: int) -> tuple[Row, App]:
@@ -202,14 +203,3 @@ async def _step(connection: Connection, step_id: int) -> tuple[Row, App]:
     if app is None:
         raise LookupError(step_id)
     return step, app
-
-
-def _filled(letter: PatientLetter, app: str, *, day: date, cause: Cause | None) -> PatientLetter:
-    def filled(text: str, language: Language) -> str:
-        why = "" if cause is None else f" {CAUSES[cause][0 if language == 'fr' else 1]}"
-        return text.format(app=app, day=written_day(day, language), why=why)
-
-    return PatientLetter(
-        {"fr": filled(letter.subject["fr"], "fr"), "en": filled(letter.subject["en"], "en")},
-        {"fr": filled(letter.text["fr"], "fr"), "en": filled(letter.text["en"], "en")},
-    )

@@ -49,6 +49,7 @@ class Together(Generic[Question, Answer]):
     async def _settle(self, taken: Sequence[tuple[Question, asyncio.Future[Answer]]]) -> None:
         try:
             answers = await self._ask([question for question, _ in taken])
+            settled = list(zip(taken, answers, strict=True))
         except Exception as error:
             if len(taken) > 1:
                 for one in taken:
@@ -60,6 +61,6 @@ class Together(Generic[Question, Answer]):
                 future.cancel()
             raise
         else:
-            for (_, future), answer in zip(taken, answers, strict=True):
+            for (_, future), answer in settled:
                 if not future.done():
                     future.set_result(answer)
